@@ -1,0 +1,1 @@
+//! The rules of the language over a resolved program, one file per family.

@@ -1,0 +1,1 @@
+//! The wording of every diagnostic: one function per kind, with typed arguments, one file per family of codes.

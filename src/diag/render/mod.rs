@@ -1,0 +1,1 @@
+//! Diagnostics as text (rich, short) and as machine formats.

@@ -1,0 +1,1 @@
+//! Change sets, runs and matches as text, Markdown, HTML and JSON.

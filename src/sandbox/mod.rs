@@ -1,0 +1,1 @@
+//! The simulated CRMs: one model, two faces.

@@ -1,0 +1,7 @@
+//! Schemas of the CRMs: the canonical model, how each vendor's answers become it, snapshot files and their lock.
+
+pub mod model;
+pub mod types;
+
+pub use model::{Field, Object, System, SystemKind};
+pub use types::FieldType;

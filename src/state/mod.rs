@@ -1,0 +1,1 @@
+//! The state store: links, bases, inbox, intents, ledger.

@@ -1,0 +1,684 @@
+//! The tree of a program as written: names unresolved, every node with its place.
+//!
+//! Invariant: spans hold no surrounding blanks. Deliberately not here: comments and blank lines (the formatter
+//! walks the parser's pairs) and any meaning (see `resolve`).
+
+use crate::source::{FileId, Span};
+
+/// A bare name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ident {
+    pub text: String,
+    pub span: Span,
+}
+
+/// A quoted text; `value` has its escapes resolved, `span` includes the quotes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Str {
+    pub value: String,
+    pub span: Span,
+}
+
+/// `hubspot.company`, `AccountId`, `Account.Name`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Path {
+    pub parts: Vec<Ident>,
+    pub span: Span,
+}
+
+/// All files of a project, in the order of the source map.
+#[derive(Debug, Clone, Default)]
+pub struct Program {
+    pub files: Vec<File>,
+}
+
+#[derive(Debug, Clone)]
+pub struct File {
+    pub id: FileId,
+    pub items: Vec<Item>,
+    pub allows: Vec<Allow>,
+}
+
+/// `# allow W404, W409: reason`. Applies to `line`: its own, or the next one when it stands alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Allow {
+    pub codes: Vec<Ident>,
+    pub reason: Option<String>,
+    pub line: u32,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone)]
+pub enum Item {
+    Sync(Sync),
+    Stages(Stages),
+    Values(Values),
+    Convert(Convert),
+    Owners(Owners),
+    Writeback(Writeback),
+    CrmSettings(CrmSettings),
+    Test(Test),
+    Policy(Policy),
+}
+
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+pub enum Direction {
+    #[serde(rename = "<->")]
+    Both,
+    #[serde(rename = "->")]
+    Right,
+    #[serde(rename = "<-")]
+    Left,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrow {
+    pub direction: Direction,
+    pub span: Span,
+}
+
+/// `hubspot.company`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectRef {
+    pub system: Ident,
+    pub object: Ident,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone)]
+pub struct Sync {
+    pub doc: Option<String>,
+    pub name: Ident,
+    pub left: ObjectRef,
+    pub arrow: Arrow,
+    /// One, or several arms separated by `|`.
+    pub right: Vec<ObjectRef>,
+    pub clauses: Vec<Clause>,
+    pub maps: Vec<MapBlock>,
+    /// From the keyword to the end of the header line's last name.
+    pub header: Span,
+    pub span: Span,
+}
+
+/// `keyword` is where the clause's first word stands.
+#[derive(Debug, Clone)]
+pub struct Clause {
+    pub kind: ClauseKind,
+    pub keyword: Span,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone)]
+pub enum ClauseKind {
+    /// `start: all | new`
+    Start(Ident),
+    Filter {
+        system: Ident,
+        condition: Expr,
+    },
+    Match(Match),
+    /// `create SYSTEM: always | never | EXPR`
+    Create {
+        system: Ident,
+        rule: CreateRule,
+    },
+    Veto {
+        system: Ident,
+        condition: Expr,
+    },
+    Conflict(Conflict),
+    Delete(Delete),
+    /// `leave: keep | unlink | remove`
+    Leave(Ident),
+    Guard(Vec<GuardLimit>),
+    /// `route { lifecyclestage in [...] -> Contact; else -> Lead }`
+    Route(Vec<RouteArm>),
+    /// `on convert: follow`
+    OnConvert(Ident),
+    Associate(Associate),
+    Propagate(Propagate),
+    /// `refresh: every 24h`
+    Refresh(Duration),
+    /// `save_to: list "..."`
+    SaveTo {
+        kind: Ident,
+        name: Str,
+    },
+}
+
+#[derive(Debug, Clone)]
+pub enum Match {
+    None(Span),
+    /// `match: person`, `match: company`
+    Matcher(Ident),
+    Keys {
+        left: Expr,
+        right: Expr,
+        when: Option<Expr>,
+    },
+}
+
+#[derive(Debug, Clone)]
+pub enum CreateRule {
+    Always,
+    Never,
+    When(Expr),
+}
+
+#[derive(Debug, Clone)]
+pub enum Conflict {
+    Winner {
+        system: Ident,
+        within: Option<Duration>,
+    },
+    Newest(Span),
+    Hold(Span),
+}
+
+#[derive(Debug, Clone)]
+pub enum Delete {
+    Ignore,
+    Unlink,
+    /// `archive SYSTEM [when deleted in SYSTEM]`
+    Archive {
+        system: Ident,
+        deleted_in: Option<Ident>,
+    },
+}
+
+/// `updates 20%`: `what` is one of creates, updates, deletes, blanks.
+#[derive(Debug, Clone)]
+pub struct GuardLimit {
+    pub what: Ident,
+    pub limit: Number,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone)]
+pub struct RouteArm {
+    /// `None` for `else`.
+    pub condition: Option<Expr>,
+    pub target: Ident,
+    pub span: Span,
+}
+
+/// `associate company <-> AccountId through accounts primary`
+#[derive(Debug, Clone)]
+pub struct Associate {
+    pub left: Path,
+    pub arrow: Arrow,
+    pub right: Path,
+    pub through: Ident,
+    /// The word `primary` when given.
+    pub primary: Option<Span>,
+}
+
+/// `propagate contact.lifecyclestage -> company.lifecyclestage forward`
+#[derive(Debug, Clone)]
+pub struct Propagate {
+    pub from: Path,
+    pub to: Path,
+    pub forward: Option<Span>,
+}
+
+#[derive(Debug, Clone)]
+pub struct MapBlock {
+    /// `map Lead { ... }`
+    pub arm: Option<Ident>,
+    pub rows: Vec<Row>,
+    pub keyword: Span,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone)]
+pub struct Row {
+    pub doc: Option<String>,
+    /// The tail of `->`, the head of `<-`, a field on `<->`.
+    pub left: Expr,
+    pub arrow: Arrow,
+    pub right: Expr,
+    pub options: Vec<RowOption>,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone)]
+pub struct RowOption {
+    pub kind: RowOptionKind,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone)]
+pub enum RowOptionKind {
+    Using(Vec<Use>),
+    Default(Expr),
+    Prefer(Ident),
+    OwnedBy(Ident),
+    IfEmpty,
+    OnCreate,
+    Cut,
+    MayBlank,
+    When(Expr),
+}
+
+/// One name after `using`, maybe with arguments: `calendar_day("Europe/Rome")`, `id_of(accounts)`.
+#[derive(Debug, Clone)]
+pub struct Use {
+    pub name: Ident,
+    pub args: Vec<Expr>,
+    pub span: Span,
+}
+
+/// One end of a stage or value map: `hubspot.deal pipeline "default"`, `salesforce.Account.Industry`.
+#[derive(Debug, Clone)]
+pub struct MapEnd {
+    pub path: Path,
+    pub qualifier: Option<Qualifier>,
+    pub span: Span,
+}
+
+/// `pipeline "default"`, `record_type "New_Business"`.
+#[derive(Debug, Clone)]
+pub struct Qualifier {
+    pub word: Ident,
+    pub value: Str,
+}
+
+#[derive(Debug, Clone)]
+pub struct Stages {
+    pub doc: Option<String>,
+    pub name: Ident,
+    pub left: MapEnd,
+    pub arrow: Arrow,
+    pub right: MapEnd,
+    pub rows: Vec<ValueRow>,
+    pub elses: Vec<ElseRow>,
+    pub header: Span,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone)]
+pub struct Values {
+    pub doc: Option<String>,
+    pub name: Ident,
+    pub left: MapEnd,
+    pub arrow: Arrow,
+    pub right: MapEnd,
+    pub rows: Vec<ValueRow>,
+    pub elses: Vec<ElseRow>,
+    pub header: Span,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone)]
+pub struct ValueRow {
+    pub left: Str,
+    pub arrow: Arrow,
+    pub right: Str,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone)]
+pub struct ElseRow {
+    pub action: ElseAction,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone)]
+pub enum ElseAction {
+    Skip,
+    Hold,
+    Fail,
+    /// `else -> "Value"` / `else <- "Value"`
+    To {
+        direction: Arrow,
+        value: Str,
+    },
+}
+
+/// `convert name { -> EXPR  <- EXPR }`
+#[derive(Debug, Clone)]
+pub struct Convert {
+    pub doc: Option<String>,
+    pub name: Ident,
+    pub right: Option<ConvertArm>,
+    pub left: Option<ConvertArm>,
+    pub header: Span,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone)]
+pub struct ConvertArm {
+    pub arrow: Arrow,
+    pub body: Expr,
+    pub span: Span,
+}
+
+/// `owners: hubspot <-> salesforce { ... }`, or with a name: `owners sales: hubspot <-> salesforce { ... }`.
+#[derive(Debug, Clone)]
+pub struct Owners {
+    pub doc: Option<String>,
+    pub name: Option<Ident>,
+    pub left: Ident,
+    pub arrow: Arrow,
+    pub right: Ident,
+    /// `by email`
+    pub by: Option<Ident>,
+    pub rows: Vec<ValueRow>,
+    /// `inactive -> hold`
+    pub inactive: Option<OwnerPolicy>,
+    pub unmatched: Option<OwnerPolicy>,
+    pub header: Span,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone)]
+pub struct OwnerPolicy {
+    /// `hold`, `skip`, `blank`, or an owner's e-mail address.
+    pub action: OwnerAction,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone)]
+pub enum OwnerAction {
+    Word(Ident),
+    Owner(Str),
+}
+
+/// `writeback activities: salesnav -> salesforce { ... }`
+#[derive(Debug, Clone)]
+pub struct Writeback {
+    pub doc: Option<String>,
+    pub name: Ident,
+    pub from: Ident,
+    pub to: Ident,
+    pub clauses: Vec<WritebackClause>,
+    pub header: Span,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone)]
+pub struct WritebackClause {
+    pub kind: WritebackClauseKind,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone)]
+pub enum WritebackClauseKind {
+    /// `items: inmails, messages` or `items: all`
+    Items(Vec<Ident>),
+    /// `seats: all`
+    Seats(Ident),
+    /// `seat "kim@acme.example": off`
+    Seat { email: Str, state: Ident },
+    /// `inmail, message -> Task on Contact, Lead`
+    Target {
+        kinds: Vec<Ident>,
+        object: Ident,
+        on: Vec<Ident>,
+    },
+    /// `call only: EXPR`
+    Only { kind: Ident, condition: Expr },
+    /// `owner: seat`
+    Owner(Ident),
+    /// `creator: connection`
+    Creator(Ident),
+    /// `unresolved: keep`
+    Unresolved(Ident),
+}
+
+/// `crm_settings salesnav: salesforce { ... }`
+#[derive(Debug, Clone)]
+pub struct CrmSettings {
+    pub doc: Option<String>,
+    pub system: Ident,
+    pub crm: Ident,
+    pub clauses: Vec<SettingsClause>,
+    pub header: Span,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone)]
+pub struct SettingsClause {
+    pub kind: SettingsClauseKind,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone)]
+pub enum SettingsClauseKind {
+    Seats(Ident),
+    Seat {
+        email: Str,
+        state: Ident,
+    },
+    /// A stage, or `not_sure`.
+    PipelineEntry(SettingValue),
+    /// A field of the opportunity, or `not_sure`.
+    WonValue(SettingValue),
+    AutoSave(Vec<Ident>),
+}
+
+#[derive(Debug, Clone)]
+pub enum SettingValue {
+    Name(Ident),
+    Text(Str),
+}
+
+#[derive(Debug, Clone)]
+pub struct Test {
+    pub name: Str,
+    pub sync: Ident,
+    pub givens: Vec<Given>,
+    pub expects: Vec<Expect>,
+    pub header: Span,
+    pub span: Span,
+}
+
+/// `given hubspot { name: "X" }`; `side` is a system or `base`.
+#[derive(Debug, Clone)]
+pub struct Given {
+    pub side: Ident,
+    pub fields: Vec<FieldValue>,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone)]
+pub struct FieldValue {
+    /// A field, or in `given base` a field qualified by its system.
+    pub name: Path,
+    /// A literal, or the word `null`.
+    pub value: Expr,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone)]
+pub struct Expect {
+    pub kind: ExpectKind,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone)]
+pub enum ExpectKind {
+    /// `expect [exactly] [Lead] salesforce { ... }`
+    Fields {
+        exactly: bool,
+        side: Ident,
+        object: Option<Ident>,
+        fields: Vec<FieldValue>,
+    },
+    /// `expect skipped filter`, `expect held stage-unmapped`
+    Outcome { word: Ident, reason: Option<String> },
+    /// `expect conflict winner hubspot`
+    Conflict { winner: Ident },
+}
+
+/// `policy "name" { ... }`
+#[derive(Debug, Clone)]
+pub struct Policy {
+    pub name: Str,
+    pub rules: Vec<PolicyRule>,
+    pub header: Span,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone)]
+pub struct PolicyRule {
+    pub kind: PolicyRuleKind,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone)]
+pub enum PolicyRuleKind {
+    /// `deny write salesforce.Opportunity.Amount except sync deals`
+    DenyWrite { target: Path, except: Vec<Ident> },
+    /// `deny send personal to salesnav`: personal = names, e-mail addresses, phones
+    DenySend {
+        what: Path,
+        to: Ident,
+        except: Vec<Ident>,
+    },
+    /// `deny plan when blanks > 0`
+    DenyPlan { condition: Expr },
+}
+
+/// A number as written; `percent` when it ends in `%`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Number {
+    pub value: rust_decimal::Decimal,
+    pub percent: bool,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Duration {
+    pub milliseconds: i64,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone)]
+pub struct Expr {
+    pub kind: ExprKind,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone)]
+pub enum ExprKind {
+    Bool(bool),
+    Number(Number),
+    Text(Str),
+    Duration(Duration),
+    List(Vec<Expr>),
+    /// A field, a name, or `it`.
+    Path(Path),
+    Call {
+        name: Ident,
+        args: Vec<Expr>,
+    },
+    Not(Box<Expr>),
+    Negate(Box<Expr>),
+    Binary {
+        op: BinaryOp,
+        op_span: Span,
+        left: Box<Expr>,
+        right: Box<Expr>,
+    },
+    /// `is set`, `is blank`, with `not` in between or not
+    Is {
+        operand: Box<Expr>,
+        what: Is,
+        negated: bool,
+    },
+    Between {
+        operand: Box<Expr>,
+        low: Box<Expr>,
+        high: Box<Expr>,
+    },
+    /// `matches "re"`
+    Matches {
+        operand: Box<Expr>,
+        pattern: Str,
+    },
+    If {
+        condition: Box<Expr>,
+        then: Box<Expr>,
+        otherwise: Box<Expr>,
+    },
+    /// `any contact (EXPR)`, and `count(contact (EXPR))`
+    Associated {
+        quantifier: Quantifier,
+        object: Ident,
+        condition: Option<Box<Expr>>,
+    },
+    /// What could not be read and has been reported.
+    Error,
+}
+
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum BinaryOp {
+    Or,
+    And,
+    Equal,
+    NotEqual,
+    Less,
+    LessEqual,
+    Greater,
+    GreaterEqual,
+    In,
+    Contains,
+    StartsWith,
+    EndsWith,
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Is {
+    Set,
+    Blank,
+}
+
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Quantifier {
+    Any,
+    All,
+    No,
+    Count,
+}
+
+impl Direction {
+    pub fn goes_right(self) -> bool {
+        self != Direction::Left
+    }
+
+    pub fn goes_left(self) -> bool {
+        self != Direction::Right
+    }
+
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Direction::Both => "<->",
+            Direction::Right => "->",
+            Direction::Left => "<-",
+        }
+    }
+}
+
+impl Path {
+    /// The dotted text.
+    pub fn text(&self) -> String {
+        self.parts
+            .iter()
+            .map(|part| part.text.as_str())
+            .collect::<Vec<_>>()
+            .join(".")
+    }
+}
