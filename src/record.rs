@@ -40,11 +40,7 @@ pub enum Life {
     /// The requested id now stands for another record.
     MergedInto(RecordId),
     /// A Salesforce lead that became a contact (and maybe an account and an opportunity).
-    Converted {
-        contact: RecordId,
-        account: Option<RecordId>,
-        opportunity: Option<RecordId>,
-    },
+    Converted { contact: RecordId, account: Option<RecordId>, opportunity: Option<RecordId> },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,15 +10,11 @@ pub const MAX_FILE_BYTES: usize = 1 << 20;
 pub const MAX_LINE_CHARS: usize = 10_000;
 pub const MAX_NESTING: usize = 64;
 
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct FileId(pub u32);
 
 /// A place in a file: `start..end` in bytes. `Copy`, free of text and paths.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Span {
     pub file: FileId,
     pub start: u32,
@@ -54,11 +50,7 @@ pub struct NotUtf8 {
 impl Span {
     pub fn new(file: FileId, start: usize, end: usize) -> Self {
         let clamp = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        Span {
-            file,
-            start: clamp(start),
-            end: clamp(end),
-        }
+        Span { file, start: clamp(start), end: clamp(end) }
     }
 
     pub fn range(self) -> Range<usize> {
@@ -67,11 +59,7 @@ impl Span {
 
     /// The smallest span that covers both; `self`'s file wins.
     pub fn to(self, other: Span) -> Span {
-        Span {
-            file: self.file,
-            start: self.start.min(other.start),
-            end: self.end.max(other.end),
-        }
+        Span { file: self.file, start: self.start.min(other.start), end: self.end.max(other.end) }
     }
 }
 
@@ -88,35 +76,19 @@ impl SourceMap {
         if !text.is_empty() && !text.ends_with('\n') {
             text.push('\n');
         }
-        let starts =
-            std::iter::once(0).chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1));
-        let line_starts = starts
-            .map(|at| u32::try_from(at).unwrap_or(u32::MAX))
-            .collect();
-        self.files.push(SourceFile {
-            path: path.into(),
-            text,
-            line_starts,
-        });
+        let starts = std::iter::once(0).chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1));
+        let line_starts = starts.map(|at| u32::try_from(at).unwrap_or(u32::MAX)).collect();
+        self.files.push(SourceFile { path: path.into(), text, line_starts });
         id
     }
 
     /// Adds a file's bytes. Bytes that are not UTF-8 are replaced, so that the rest can still be checked.
-    pub fn add_bytes(
-        &mut self,
-        path: impl Into<String>,
-        bytes: &[u8],
-    ) -> (FileId, Option<NotUtf8>) {
+    pub fn add_bytes(&mut self, path: impl Into<String>, bytes: &[u8]) -> (FileId, Option<NotUtf8>) {
         match std::str::from_utf8(bytes) {
             Ok(text) => (self.add(path, text), None),
             Err(error) => {
                 let id = self.add(path, &String::from_utf8_lossy(bytes));
-                (
-                    id,
-                    Some(NotUtf8 {
-                        valid_up_to: error.valid_up_to(),
-                    }),
-                )
+                (id, Some(NotUtf8 { valid_up_to: error.valid_up_to() }))
             }
         }
     }
@@ -141,42 +113,22 @@ impl SourceMap {
         let Some(file) = self.files.get(id.0 as usize) else {
             return Position { line: 1, column: 1 };
         };
-        let line = file
-            .line_starts
-            .partition_point(|start| *start <= offset)
-            .max(1);
+        let line = file.line_starts.partition_point(|start| *start <= offset).max(1);
         let start = file.line_starts.get(line - 1).copied().unwrap_or(0);
-        let column = file
-            .text
-            .get(start as usize..offset as usize)
-            .map_or(0, |text| text.chars().count());
+        let column = file.text.get(start as usize..offset as usize).map_or(0, |text| text.chars().count());
         let clamp = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        Position {
-            line: clamp(line),
-            column: clamp(column + 1),
-        }
+        Position { line: clamp(line), column: clamp(column + 1) }
     }
 
     /// The span of a whole line (counted from 1), without its line end.
     pub fn line_span(&self, id: FileId, line: u32) -> Span {
         let Some(file) = self.files.get(id.0 as usize) else {
-            return Span {
-                file: id,
-                start: 0,
-                end: 0,
-            };
+            return Span { file: id, start: 0, end: 0 };
         };
         let index = line.max(1) as usize;
         let start = file.line_starts.get(index - 1).copied().unwrap_or(0) as usize;
-        let end = file
-            .line_starts
-            .get(index)
-            .map_or(file.text.len(), |next| *next as usize);
-        let text = file
-            .text
-            .get(start..end)
-            .unwrap_or("")
-            .trim_end_matches(['\n', '\r']);
+        let end = file.line_starts.get(index).map_or(file.text.len(), |next| *next as usize);
+        let text = file.text.get(start..end).unwrap_or("").trim_end_matches(['\n', '\r']);
         Span::new(id, start, start + text.len())
     }
 }

@@ -36,25 +36,11 @@ pub enum Request {
     /// Who and where we are.
     Identity,
     /// Ids of records changed in `since..`, oldest first by (stamp, id). Eventually consistent.
-    Changed {
-        object: Arc<str>,
-        since: Millis,
-        after: Option<Cursor>,
-        limit: u32,
-    },
+    Changed { object: Arc<str>, since: Millis, after: Option<Cursor>, limit: u32 },
     /// Ids of records deleted (archived) in `since..`; positive evidence only.
-    Deleted {
-        object: Arc<str>,
-        since: Millis,
-        after: Option<Cursor>,
-    },
+    Deleted { object: Arc<str>, since: Millis, after: Option<Cursor> },
     /// All live records, in pages by id. Strongly consistent.
-    List {
-        object: Arc<str>,
-        fields: Arc<[FieldSpec]>,
-        associations: Arc<[Arc<str>]>,
-        after: Option<Cursor>,
-    },
+    List { object: Arc<str>, fields: Arc<[FieldSpec]>, associations: Arc<[Arc<str>]>, after: Option<Cursor> },
     /// Records by id. Strongly consistent. Ids that the CRM does not show are left out of the answer.
     Read {
         object: Arc<str>,
@@ -73,21 +59,11 @@ pub enum Request {
         associations: Arc<[Arc<str>]>,
     },
     /// Creates and updates of one object.
-    Write {
-        object: Arc<str>,
-        items: Vec<WriteItem>,
-    },
+    Write { object: Arc<str>, items: Vec<WriteItem> },
     /// Adds and removes associations of one pair of objects.
-    Associate {
-        from: Arc<str>,
-        to: Arc<str>,
-        items: Vec<AssociateItem>,
-    },
+    Associate { from: Arc<str>, to: Arc<str>, items: Vec<AssociateItem> },
     /// Moves records to the recycle bin.
-    Archive {
-        object: Arc<str>,
-        ids: Vec<RecordId>,
-    },
+    Archive { object: Arc<str>, ids: Vec<RecordId> },
     /// The people who can own records.
     Owners,
 }
@@ -112,14 +88,9 @@ pub struct WriteItem {
 pub enum WriteKind {
     /// Creates, or finds the record that an earlier try created: by the unique field and value.
     /// `None` = the object has no such field, a plain create.
-    Create {
-        unique: Option<(Arc<str>, Arc<str>)>,
-    },
+    Create { unique: Option<(Arc<str>, Arc<str>)> },
     /// `unmodified_since`: refuse when the record changed after this stamp, where the vendor can.
-    Update {
-        id: RecordId,
-        unmodified_since: Option<Millis>,
-    },
+    Update { id: RecordId, unmodified_since: Option<Millis> },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

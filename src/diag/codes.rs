@@ -118,11 +118,7 @@ codes! {
 
 impl Code {
     pub fn info(self) -> Info {
-        const UNKNOWN: Info = Info {
-            id: "E000",
-            slug: "unknown",
-            title: "unknown code",
-        };
+        const UNKNOWN: Info = Info { id: "E000", slug: "unknown", title: "unknown code" };
         REGISTRY.get(self.0 as usize).copied().unwrap_or(UNKNOWN)
     }
 
@@ -136,18 +132,12 @@ impl Code {
 
     /// The first letter decides: E = error, W = warning. Lint levels of `twinmap.toml` may change it later.
     pub fn severity(self) -> Severity {
-        if self.id().starts_with('W') {
-            Severity::Warning
-        } else {
-            Severity::Error
-        }
+        if self.id().starts_with('W') { Severity::Warning } else { Severity::Error }
     }
 
     /// Looks a code up by its id in any case (`e201`) or by its slug.
     pub fn find(name: &str) -> Option<Code> {
-        let hit = REGISTRY
-            .iter()
-            .position(|info| info.id.eq_ignore_ascii_case(name) || info.slug == name)?;
+        let hit = REGISTRY.iter().position(|info| info.id.eq_ignore_ascii_case(name) || info.slug == name)?;
         u16::try_from(hit).ok().map(Code)
     }
 

@@ -68,10 +68,7 @@ impl Diagnostic {
             code,
             severity: code.severity(),
             message: message.into(),
-            primary: Label {
-                span,
-                text: String::new(),
-            },
+            primary: Label { span, text: String::new() },
             labels: Vec::new(),
             notes: Vec::new(),
             helps: Vec::new(),
@@ -88,10 +85,7 @@ impl Diagnostic {
 
     #[must_use]
     pub fn label(mut self, span: Span, text: impl Into<String>) -> Self {
-        self.labels.push(Label {
-            span,
-            text: text.into(),
-        });
+        self.labels.push(Label { span, text: text.into() });
         self
     }
 
@@ -108,17 +102,8 @@ impl Diagnostic {
     }
 
     #[must_use]
-    pub fn fix(
-        mut self,
-        title: impl Into<String>,
-        applicability: Applicability,
-        edits: Vec<Edit>,
-    ) -> Self {
-        self.fixes.push(Fix {
-            title: title.into(),
-            applicability,
-            edits,
-        });
+    pub fn fix(mut self, title: impl Into<String>, applicability: Applicability, edits: Vec<Edit>) -> Self {
+        self.fixes.push(Fix { title: title.into(), applicability, edits });
         self
     }
 }
@@ -127,11 +112,7 @@ impl Diagnostic {
 pub fn in_order(sources: &SourceMap, mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
     diagnostics.sort_by(|a, b| {
         let key = |d: &Diagnostic| {
-            (
-                sources.path(d.primary.span.file).to_owned(),
-                d.primary.span.start,
-                d.code.id(),
-            )
+            (sources.path(d.primary.span.file).to_owned(), d.primary.span.start, d.code.id())
         };
         key(a).cmp(&key(b)).then_with(|| a.message.cmp(&b.message))
     });

@@ -9,11 +9,8 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .into_iter()
         .filter_map(|candidate| {
             let other = candidate.to_lowercase();
-            let distance = if other == lower {
-                0
-            } else {
-                strsim::damerau_levenshtein(&lower, &other).max(1)
-            };
+            let distance =
+                if other == lower { 0 } else { strsim::damerau_levenshtein(&lower, &other).max(1) };
             (distance <= limit).then_some((distance, candidate))
         })
         .min()
@@ -27,10 +24,7 @@ mod tests {
     #[test]
     fn offers_only_near_names() {
         let fields = ["numberofemployees", "name", "domain"];
-        assert_eq!(
-            nearest("numberofemployes", fields),
-            Some("numberofemployees")
-        );
+        assert_eq!(nearest("numberofemployes", fields), Some("numberofemployees"));
         assert_eq!(nearest("NAME", fields), Some("name"));
         assert_eq!(nearest("telephone", fields), None);
     }

@@ -180,11 +180,7 @@ pub enum Match {
     Matcher(String),
     /// Both keys non-blank and equal. `left` is over the left record, `right` over the right one; `when` may
     /// read both sides.
-    Keys {
-        left: Expr,
-        right: Expr,
-        when: Option<Expr>,
-    },
+    Keys { left: Expr, right: Expr, when: Option<Expr> },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -203,9 +203,7 @@ impl System {
     /// The object with this name or alias, and its canonical name.
     pub fn object(&self, name: &str) -> Option<(&str, &Object)> {
         let hit = self.objects.get_key_value(name).or_else(|| {
-            self.objects
-                .iter()
-                .find(|(_, object)| object.aliases.iter().any(|alias| alias == name))
+            self.objects.iter().find(|(_, object)| object.aliases.iter().any(|alias| alias == name))
         });
         hit.map(|(name, object)| (name.as_str(), object))
     }
@@ -221,18 +219,12 @@ fn yes() -> bool {
     true
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde hands over a reference"
-)]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
 fn is_true(value: &bool) -> bool {
     *value
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde hands over a reference"
-)]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
 fn is_false(value: &bool) -> bool {
     !*value
 }

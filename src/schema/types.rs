@@ -54,10 +54,7 @@ pub struct Digits {
 
 impl Digits {
     pub fn new(precision: u32, scale: u32) -> Self {
-        Digits {
-            precision: Some(precision),
-            scale: Some(scale),
-        }
+        Digits { precision: Some(precision), scale: Some(scale) }
     }
 }
 
@@ -67,27 +64,19 @@ impl fmt::Display for FieldType {
             Some(size) => write!(f, "{name}({size})"),
             None => f.write_str(name),
         };
-        let digits = |f: &mut fmt::Formatter<'_>, name: &str, digits: Digits| match (
-            digits.precision,
-            digits.scale,
-        ) {
-            (Some(precision), scale) => write!(f, "{name}({precision},{})", scale.unwrap_or(0)),
-            (None, _) => f.write_str(name),
-        };
+        let digits =
+            |f: &mut fmt::Formatter<'_>, name: &str, digits: Digits| match (digits.precision, digits.scale) {
+                (Some(precision), scale) => write!(f, "{name}({precision},{})", scale.unwrap_or(0)),
+                (None, _) => f.write_str(name),
+            };
         match self {
             FieldType::Text { max } => sized(f, "text", *max),
             FieldType::LongText { max } => sized(f, "long_text", *max),
             FieldType::Int { digits } => sized(f, "int", *digits),
             FieldType::Decimal(size) => digits(f, "decimal", *size),
             FieldType::Money(size) => digits(f, "money", *size),
-            FieldType::Percent {
-                whole: true,
-                digits: size,
-            } => digits(f, "percent100", *size),
-            FieldType::Percent {
-                whole: false,
-                digits: size,
-            } => digits(f, "percent", *size),
+            FieldType::Percent { whole: true, digits: size } => digits(f, "percent100", *size),
+            FieldType::Percent { whole: false, digits: size } => digits(f, "percent", *size),
             FieldType::Bool => f.write_str("bool"),
             FieldType::Date => f.write_str("date"),
             FieldType::DateTime => f.write_str("datetime"),
@@ -134,25 +123,15 @@ impl FromStr for FieldType {
             "int" => FieldType::Int { digits: size()? },
             "decimal" => FieldType::Decimal(digits()?),
             "money" => FieldType::Money(digits()?),
-            "percent" => FieldType::Percent {
-                whole: false,
-                digits: digits()?,
-            },
-            "percent100" => FieldType::Percent {
-                whole: true,
-                digits: digits()?,
-            },
+            "percent" => FieldType::Percent { whole: false, digits: digits()? },
+            "percent100" => FieldType::Percent { whole: true, digits: digits()? },
             "bool" => FieldType::Bool,
             "date" => FieldType::Date,
             "datetime" => FieldType::DateTime,
             "option" => FieldType::Option,
             "options" => FieldType::Options,
             "ref" => {
-                let to = args
-                    .unwrap_or("")
-                    .split('|')
-                    .filter(|name| !name.is_empty())
-                    .map(str::to_owned);
+                let to = args.unwrap_or("").split('|').filter(|name| !name.is_empty()).map(str::to_owned);
                 FieldType::Ref { to: to.collect() }
             }
             "owner" => FieldType::Owner,
@@ -175,9 +154,7 @@ impl Serialize for FieldType {
 
 impl<'de> Deserialize<'de> for FieldType {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -61,9 +61,7 @@ pub enum Item {
     Policy(Policy),
 }
 
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Direction {
     #[serde(rename = "<->")]
     Both,
@@ -169,10 +167,7 @@ pub enum CreateRule {
 
 #[derive(Debug, Clone)]
 pub enum Conflict {
-    Winner {
-        system: Ident,
-        within: Option<Duration>,
-    },
+    Winner { system: Ident, within: Option<Duration> },
     Newest(Span),
     Hold(Span),
 }
@@ -413,11 +408,7 @@ pub enum WritebackClauseKind {
     /// `seat "kim@acme.example": off`
     Seat { email: Str, state: Ident },
     /// `inmail, message -> Task on Contact, Lead`
-    Target {
-        kinds: Vec<Ident>,
-        object: Ident,
-        on: Vec<Ident>,
-    },
+    Target { kinds: Vec<Ident>, object: Ident, on: Vec<Ident> },
     /// `call only: EXPR`
     Only { kind: Ident, condition: Expr },
     /// `owner: seat`
@@ -501,12 +492,7 @@ pub struct Expect {
 #[derive(Debug, Clone)]
 pub enum ExpectKind {
     /// `expect [exactly] [Lead] salesforce { ... }`
-    Fields {
-        exactly: bool,
-        side: Ident,
-        object: Option<Ident>,
-        fields: Vec<FieldValue>,
-    },
+    Fields { exactly: bool, side: Ident, object: Option<Ident>, fields: Vec<FieldValue> },
     /// `expect skipped filter`, `expect held stage-unmapped`
     Outcome { word: Ident, reason: Option<String> },
     /// `expect conflict winner hubspot`
@@ -533,11 +519,7 @@ pub enum PolicyRuleKind {
     /// `deny write salesforce.Opportunity.Amount except sync deals`
     DenyWrite { target: Path, except: Vec<Ident> },
     /// `deny send personal to salesnav`: personal = names, e-mail addresses, phones
-    DenySend {
-        what: Path,
-        to: Ident,
-        except: Vec<Ident>,
-    },
+    DenySend { what: Path, to: Ident, except: Vec<Ident> },
     /// `deny plan when blanks > 0`
     DenyPlan { condition: Expr },
 }
@@ -614,9 +596,7 @@ pub enum ExprKind {
     Error,
 }
 
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BinaryOp {
     Or,
@@ -643,9 +623,7 @@ pub enum Is {
     Blank,
 }
 
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Quantifier {
     Any,
@@ -675,10 +653,6 @@ impl Direction {
 impl Path {
     /// The dotted text.
     pub fn text(&self) -> String {
-        self.parts
-            .iter()
-            .map(|part| part.text.as_str())
-            .collect::<Vec<_>>()
-            .join(".")
+        self.parts.iter().map(|part| part.text.as_str()).collect::<Vec<_>>().join(".")
     }
 }
