@@ -1,1 +1,112 @@
-//! The command line: one file per command.
+//! The command line: arguments, dispatch, exit codes. One file per command; this file only routes.
+//!
+//! A command is `pub fn run(app: &App, args: Args) -> CliResult` in a file named after it. It prints its result with
+//! `app.term.out`, everything else with `app.term.say`, and returns an [`exit::Exit`].
+
+pub mod config;
+pub mod error;
+pub mod exit;
+pub mod project;
+pub mod term;
+
+mod completions;
+mod man;
+mod version;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use error::{CliError, CliResult};
+use exit::Exit;
+use project::Project;
+use term::{ColourChoice, Term};
+
+/// Keeps CRMs in step from mapping files in git: check, plan, apply, explain, undo.
+#[derive(Debug, Parser)]
+#[command(name = "twinmap", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(
+    after_help = "Start here:\n  twinmap demo              see the main job on simulated CRMs, nothing to set up\n  \
+    twinmap init my-project   scaffold a project\n  twinmap explain E201      what a finding means and how to mend it"
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub globals: Globals,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Clone, clap::Args)]
+pub struct Globals {
+    /// Work in this folder's project instead of the current one
+    #[arg(short = 'C', long = "directory", global = true, value_name = "DIR")]
+    pub directory: Option<PathBuf>,
+    /// Environment of `twinmap.toml` to use
+    #[arg(long, global = true, env = "TWINMAP_ENV", value_name = "NAME")]
+    pub env: Option<String>,
+    /// When to use colours
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: ColourChoice,
+    /// Never ask a question (as when CI is set or there is no terminal)
+    #[arg(long, global = true)]
+    pub no_input: bool,
+    /// Print results and errors only
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print a completion script for a shell
+    Completions(completions::Args),
+    /// Print the manual page
+    Man,
+    /// Print the version and what it was built with
+    Version(version::Args),
+}
+
+/// What every command gets: how to talk, and where it was started.
+#[derive(Debug, Clone)]
+pub struct App {
+    pub term: Term,
+    pub globals: Globals,
+}
+
+impl App {
+    /// The folder that the command works in.
+    pub fn directory(&self) -> PathBuf {
+        self.globals.directory.clone().unwrap_or_else(|| PathBuf::from("."))
+    }
+
+    pub fn project(&self) -> Result<Project, CliError> {
+        Project::open(&self.directory(), self.globals.env.as_deref())
+    }
+}
+
+/// Parses the process's arguments, runs the command and says how it went.
+pub fn main() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Ok };
+        }
+    };
+    let term = Term::new(cli.globals.color, cli.globals.no_input, cli.globals.quiet);
+    let app = App { term, globals: cli.globals.clone() };
+    match dispatch(&app, cli.command) {
+        Ok(exit) => exit,
+        Err(error) => {
+            term.err(&error.render(term.colour_err));
+            error.exit()
+        }
+    }
+}
+
+fn dispatch(app: &App, command: Command) -> CliResult {
+    match command {
+        Command::Completions(args) => completions::run(app, &args),
+        Command::Man => man::run(app),
+        Command::Version(args) => version::run(app, &args),
+    }
+}
