@@ -1,3 +1,14 @@
-//! From text to tree: the parser, the tree and the formatter.
+//! From text to tree: the outline of statements, the grammar inside them, the tree, the formatter.
 
+pub mod allow;
 pub mod ast;
+pub mod fmt;
+mod blocks;
+mod build;
+mod cause;
+mod grammar;
+mod items;
+pub mod outline;
+mod tokens;
+
+pub use items::{parse, parse_file};

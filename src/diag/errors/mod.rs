@@ -1,1 +1,3 @@
 //! The wording of every diagnostic: one function per kind, with typed arguments, one file per family of codes.
+
+pub mod text;
