@@ -43,7 +43,8 @@ fn imports(folder: &Path, module: &str, into: &mut BTreeMap<(String, String), St
         for (number, line) in code.lines().enumerate() {
             let line = line.split("//").next().unwrap();
             for piece in line.split("crate::").skip(1) {
-                let name: String = piece.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
+                let name: String =
+                    piece.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
                 if layer(&name).is_some() && name != module {
                     let place = format!("{}:{}", path.display(), number + 1);
                     into.entry((module.to_owned(), name)).or_insert(place);
@@ -97,6 +98,7 @@ fn the_network_and_the_executor_stay_at_the_edge() {
 
 #[test]
 fn a_planted_wrong_arrow_is_noticed() {
-    let planted = BTreeMap::from([(("syntax".to_owned(), "engine".to_owned()), "src/syntax/x.rs:1".to_owned())]);
+    let planted =
+        BTreeMap::from([(("syntax".to_owned(), "engine".to_owned()), "src/syntax/x.rs:1".to_owned())]);
     assert_eq!(wrong(&planted), ["src/syntax/x.rs:1: `syntax` must not import from `engine`"]);
 }

@@ -106,7 +106,13 @@ sync c: hubspot.deal <-> salesforce.Opportunity {
 
 #[test]
 fn any_bytes_are_answered() {
-    for hostile in ["{".repeat(5000), "[".repeat(5000), "(".repeat(5000), "\"".repeat(999), "sync a: x.y <-> ".repeat(400)] {
+    for hostile in [
+        "{".repeat(5000),
+        "[".repeat(5000),
+        "(".repeat(5000),
+        "\"".repeat(999),
+        "sync a: x.y <-> ".repeat(400),
+    ] {
         let (_, found) = parse(&format!("sync a: b.c <-> d.e {{\n map {{\n x -> {hostile}\n }}\n}}\n"));
         assert!(!found.is_empty());
     }

@@ -33,7 +33,9 @@ fn one(sources: &SourceMap, comment: &Comment) -> Option<Allow> {
         at += piece.len() + 1;
     }
     // Prose such as `# allow people to ...` is no allow.
-    if !names.first().is_some_and(|name| name.text.starts_with(['W', 'E', 'w', 'e']) && name.text.chars().skip(1).all(|c| c.is_ascii_digit())) {
+    if !names.first().is_some_and(|name| {
+        name.text.starts_with(['W', 'E', 'w', 'e']) && name.text.chars().skip(1).all(|c| c.is_ascii_digit())
+    }) {
         return None;
     }
     let line = sources.position(comment.span.file, comment.span.start).line;
@@ -59,7 +61,9 @@ pub fn apply(program: &Program, sources: &SourceMap, diagnostics: Vec<Diagnostic
                 continue;
             }
             for (code, used) in allow.codes.iter().zip(used.iter_mut()) {
-                if code.text.eq_ignore_ascii_case(diagnostic.code.id()) && diagnostic.severity == Severity::Warning {
+                if code.text.eq_ignore_ascii_case(diagnostic.code.id())
+                    && diagnostic.severity == Severity::Warning
+                {
                     *used = true;
                     allowed = true;
                 }

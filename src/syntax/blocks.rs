@@ -24,12 +24,32 @@ struct ValueTable {
 impl<'t> Reader<'t> {
     pub(super) fn stages(&mut self, node: &Node) -> Option<ast::Stages> {
         let ValueTable { name, left, arrow, right, rows, elses } = self.table(node, Rule::stages_header)?;
-        Some(ast::Stages { doc: node.doc.clone(), name, left, arrow, right, rows, elses, header: node.span, span: whole(node) })
+        Some(ast::Stages {
+            doc: node.doc.clone(),
+            name,
+            left,
+            arrow,
+            right,
+            rows,
+            elses,
+            header: node.span,
+            span: whole(node),
+        })
     }
 
     pub(super) fn values(&mut self, node: &Node) -> Option<ast::Values> {
         let ValueTable { name, left, arrow, right, rows, elses } = self.table(node, Rule::values_header)?;
-        Some(ast::Values { doc: node.doc.clone(), name, left, arrow, right, rows, elses, header: node.span, span: whole(node) })
+        Some(ast::Values {
+            doc: node.doc.clone(),
+            name,
+            left,
+            arrow,
+            right,
+            rows,
+            elses,
+            header: node.span,
+            span: whole(node),
+        })
     }
 
     fn table(&mut self, node: &Node, rule: Rule) -> Option<ValueTable> {
@@ -128,7 +148,12 @@ impl<'t> Reader<'t> {
                         "inactive" => &mut owners.inactive,
                         "unmatched" => &mut owners.unmatched,
                         _ => {
-                            self.unknown(line.span, "owner rule", &what.text, &["by", "inactive", "unmatched"]);
+                            self.unknown(
+                                line.span,
+                                "owner rule",
+                                &what.text,
+                                &["by", "inactive", "unmatched"],
+                            );
                             continue;
                         }
                     };
@@ -161,7 +186,15 @@ impl<'t> Reader<'t> {
                 }
             }
         }
-        Some(ast::Writeback { doc: node.doc.clone(), name, from, to, clauses, header: node.span, span: whole(node) })
+        Some(ast::Writeback {
+            doc: node.doc.clone(),
+            name,
+            from,
+            to,
+            clauses,
+            header: node.span,
+            span: whole(node),
+        })
     }
 
     pub(super) fn crm_settings(&mut self, node: &Node) -> Option<ast::CrmSettings> {
@@ -206,7 +239,14 @@ impl<'t> Reader<'t> {
             };
             clauses.push(ast::SettingsClause { kind, span: line.span });
         }
-        Some(ast::CrmSettings { doc: node.doc.clone(), system, crm, clauses, header: node.span, span: whole(node) })
+        Some(ast::CrmSettings {
+            doc: node.doc.clone(),
+            system,
+            crm,
+            clauses,
+            header: node.span,
+            span: whole(node),
+        })
     }
 
     pub(super) fn test(&mut self, node: &Node) -> Option<ast::Test> {
@@ -290,7 +330,9 @@ impl<'t> Reader<'t> {
             let rule = inner.as_rule();
             let mut parts = Parts::of(inner);
             let kind = match rule {
-                Rule::deny_plan => PolicyRuleKind::DenyPlan { condition: builder.expr(parts.next(Rule::expr)) },
+                Rule::deny_plan => {
+                    PolicyRuleKind::DenyPlan { condition: builder.expr(parts.next(Rule::expr)) }
+                }
                 Rule::deny_write => {
                     let target = builder.path(parts.next(Rule::path));
                     PolicyRuleKind::DenyWrite { target, except: except(&builder, parts) }
@@ -309,7 +351,8 @@ impl<'t> Reader<'t> {
 
 /// The rule behind the leading keyword of a policy line.
 fn inner_of(pair: Pair<'_, Rule>) -> Option<Pair<'_, Rule>> {
-    pair.into_inner().find(|part| matches!(part.as_rule(), Rule::deny_write | Rule::deny_send | Rule::deny_plan))
+    pair.into_inner()
+        .find(|part| matches!(part.as_rule(), Rule::deny_write | Rule::deny_send | Rule::deny_plan))
 }
 
 fn except(builder: &Builder<'_, '_>, mut parts: Parts<'_>) -> Vec<ast::Ident> {
@@ -351,7 +394,13 @@ fn else_row<'t>(builder: &mut Builder<'t, '_>, pair: Pair<'t, Rule>) -> Option<a
                 text => {
                     let known = ["skip", "hold", "fail"];
                     let near = crate::diag::suggest::nearest(text, known);
-                    builder.diagnostics.push(wording::unknown_word(word.span, "`else` rule", text, near, &known));
+                    builder.diagnostics.push(wording::unknown_word(
+                        word.span,
+                        "`else` rule",
+                        text,
+                        near,
+                        &known,
+                    ));
                     return None;
                 }
             }
@@ -360,7 +409,10 @@ fn else_row<'t>(builder: &mut Builder<'t, '_>, pair: Pair<'t, Rule>) -> Option<a
     Some(ast::ElseRow { action, span })
 }
 
-fn writeback_kind<'t>(builder: &mut Builder<'t, '_>, pair: Pair<'t, Rule>) -> Result<WritebackClauseKind, String> {
+fn writeback_kind<'t>(
+    builder: &mut Builder<'t, '_>,
+    pair: Pair<'t, Rule>,
+) -> Result<WritebackClauseKind, String> {
     let rule = pair.as_rule();
     let mut parts = Parts::of(pair.clone());
     Ok(match rule {

@@ -6,7 +6,8 @@ use pest::iterators::{Pair, Pairs};
 use pest::pratt_parser::{Assoc, Op, PrattParser};
 
 use super::ast::{
-    Arrow, BinaryOp, Direction, Expr, ExprKind, Ident, Is, Path, Quantifier, RowOption, RowOptionKind, Str, Use,
+    Arrow, BinaryOp, Direction, Expr, ExprKind, Ident, Is, Path, Quantifier, RowOption, RowOptionKind, Str,
+    Use,
 };
 use super::grammar::{Piece, Rule};
 use super::tokens;
@@ -143,8 +144,11 @@ impl<'t> Builder<'t, '_> {
             .map_prefix(|op, operand| {
                 let span = piece.span(&op).to(operand.span);
                 let operand = Box::new(operand);
-                let kind =
-                    if op.as_rule() == Rule::op_not { ExprKind::Not(operand) } else { ExprKind::Negate(operand) };
+                let kind = if op.as_rule() == Rule::op_not {
+                    ExprKind::Not(operand)
+                } else {
+                    ExprKind::Negate(operand)
+                };
                 Expr { kind, span }
             })
             .map_postfix(|operand, op| this.borrow_mut().postfix(operand, op))
@@ -244,9 +248,14 @@ impl<'t> Builder<'t, '_> {
         if name.text == "count" && args.len() == 1 {
             let asks = matches!(args.first(), Some(Expr { kind: ExprKind::Call { name, args }, .. })
                 if Func::find(&name.text).is_none() && args.len() <= 1);
-            if asks && let Some(Expr { kind: ExprKind::Call { name: object, args: mut inner }, .. }) = args.pop() {
+            if asks
+                && let Some(Expr { kind: ExprKind::Call { name: object, args: mut inner }, .. }) = args.pop()
+            {
                 let condition = inner.pop().map(Box::new);
-                return Expr { kind: ExprKind::Associated { quantifier: Quantifier::Count, object, condition }, span };
+                return Expr {
+                    kind: ExprKind::Associated { quantifier: Quantifier::Count, object, condition },
+                    span,
+                };
             }
         }
         Expr { kind: ExprKind::Call { name, args }, span }

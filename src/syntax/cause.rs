@@ -69,7 +69,8 @@ pub fn odd_characters(piece: Piece<'_>) -> Option<Diagnostic> {
     let code = code_only(piece.text);
     for (at, c) in code.char_indices() {
         let span = |length: usize| Span::new(piece.file, piece.start + at, piece.start + at + length);
-        if let Some((written, meant)) = ARROWS.iter().find(|(arrow, _)| arrow.starts_with(c) && !c.is_ascii()) {
+        if let Some((written, meant)) = ARROWS.iter().find(|(arrow, _)| arrow.starts_with(c) && !c.is_ascii())
+        {
             return Some(wording::wrong_arrow(span(c.len_utf8()), written, meant));
         }
         if let Some(meant) = look_alike(c) {
@@ -113,7 +114,8 @@ pub fn cause(piece: Piece<'_>, stop: &Stop, frame: Frame<'_>) -> Diagnostic {
     let found_end = stop.at >= piece.start + strip_trailing(piece.text);
     let at = if found_end { piece.start + strip_trailing(piece.text) } else { stop.at };
     let length = token_length(piece.text.get(at - piece.start..).unwrap_or(""));
-    let place = if found_end { span(0, strip_trailing(piece.text)) } else { Span::new(piece.file, at, at + length) };
+    let place =
+        if found_end { span(0, strip_trailing(piece.text)) } else { Span::new(piece.file, at, at + length) };
     wording::unreadable(place, &human(&stop.expected), found_end)
 }
 
@@ -132,7 +134,10 @@ fn token_length(text: &str) -> usize {
 fn wrong_arrow(code: &str) -> Option<(usize, &'static str, &'static str)> {
     for (at, _) in code.char_indices() {
         let rest = code.get(at..).unwrap_or("");
-        if rest.starts_with("<->") || rest.starts_with("->") || (rest.starts_with("<-") && !rest.starts_with("<--")) {
+        if rest.starts_with("<->")
+            || rest.starts_with("->")
+            || (rest.starts_with("<-") && !rest.starts_with("<--"))
+        {
             return None;
         }
         if let Some((written, meant)) = ARROWS.iter().find(|(arrow, _)| rest.starts_with(arrow)) {
@@ -143,7 +148,11 @@ fn wrong_arrow(code: &str) -> Option<(usize, &'static str, &'static str)> {
         if single && !matches!(before, Some('=' | '!' | '<' | '>')) {
             return Some((at, "=", "<->"));
         }
-        if rest.starts_with("<=") && !rest.starts_with("<=>") && !code.contains("when") && !code.contains("if ") {
+        if rest.starts_with("<=")
+            && !rest.starts_with("<=>")
+            && !code.contains("when")
+            && !code.contains("if ")
+        {
             return Some((at, "<=", "<-"));
         }
     }

@@ -47,7 +47,11 @@ fn over_limit(id: FileId, text: &str) -> Option<Diagnostic> {
     let mut at = 0;
     for line in text.split_inclusive('\n') {
         if line.len() > MAX_LINE_CHARS && line.chars().count() > MAX_LINE_CHARS {
-            return Some(wording::limit(Span::new(id, at, at + 1), "this line is too long", "10,000 characters"));
+            return Some(wording::limit(
+                Span::new(id, at, at + 1),
+                "this line is too long",
+                "10,000 characters",
+            ));
         }
         at += line.len();
     }
@@ -137,12 +141,17 @@ impl<'t> Reader<'t> {
                 self.diagnostics.push(wording::block_expected(node.span, word));
             } else if let Some(diagnostic) = cause::odd_characters(self.piece(node.span)) {
                 self.diagnostics.push(diagnostic);
-            } else if !self.diagnostics.iter().any(|d| d.primary.span.start >= node.span.start && d.primary.span.end <= node.span.end) {
+            } else if !self
+                .diagnostics
+                .iter()
+                .any(|d| d.primary.span.start >= node.span.start && d.primary.span.end <= node.span.end)
+            {
                 self.diagnostics.push(if word.is_empty() {
                     wording::unreadable(node.span, &["an item such as `sync`"], false)
                 } else {
                     let near = nearest(word, ITEM_WORDS);
-                    let at = Span::new(self.file, node.span.start as usize, node.span.start as usize + word.len());
+                    let at =
+                        Span::new(self.file, node.span.start as usize, node.span.start as usize + word.len());
                     wording::unknown_word(at, "item", word, near, &ITEM_WORDS)
                 });
             }
@@ -185,7 +194,8 @@ impl<'t> Reader<'t> {
             let pair = pair?;
             let span = builder.span(&pair);
             let mut names = Parts::of(pair);
-            let (system, object) = (builder.ident(names.next(Rule::name)), builder.ident(names.next(Rule::name)));
+            let (system, object) =
+                (builder.ident(names.next(Rule::name)), builder.ident(names.next(Rule::name)));
             Some(ast::ObjectRef { system, object, span })
         };
         let left = object(parts.next(Rule::object))?;
@@ -246,10 +256,12 @@ impl<'t> Reader<'t> {
         let Some((_, rule, words)) = CLAUSES.iter().find(|(known, ..)| *known == word) else {
             if cause::looks_like_row(self.piece(node.span).text) {
                 self.diagnostics.push(
-                    wording::unreadable(node.span, &["a clause"], false).help("rows stand inside `map { ... }`"),
+                    wording::unreadable(node.span, &["a clause"], false)
+                        .help("rows stand inside `map { ... }`"),
                 );
             } else {
-                let known: Vec<&str> = CLAUSES.iter().map(|(word, ..)| *word).chain(["map", "route"]).collect();
+                let known: Vec<&str> =
+                    CLAUSES.iter().map(|(word, ..)| *word).chain(["map", "route"]).collect();
                 self.unknown(node.span, "clause", word, &known);
             }
             return None;
@@ -316,7 +328,8 @@ impl<'t> Reader<'t> {
             let kind = std::mem::discriminant(&option.kind);
             match seen.iter().find(|(known, _)| *known == kind) {
                 Some((_, first)) => {
-                    let what = self.piece(option.span).text.split_whitespace().next().unwrap_or("").to_owned();
+                    let what =
+                        self.piece(option.span).text.split_whitespace().next().unwrap_or("").to_owned();
                     self.diagnostics.push(wording::given_twice(option.span, *first, &what));
                 }
                 None => seen.push((kind, option.span)),
@@ -335,8 +348,14 @@ impl<'t> Reader<'t> {
         let at = last.primary.span;
         let word = cause::first_word(self.piece(at).text).to_owned();
         let head = self.piece(Span { end: at.start, ..node.span }).text.to_owned();
-        let behind_head = cause::looks_like_row(&head) && head.ends_with([' ', '\t']) && !head.trim_end().ends_with(['>', '-']);
-        if behind_head && !word.is_empty() && !OPTIONS.contains(&word.as_str()) && !word.starts_with(|c: char| c.is_ascii_digit()) {
+        let behind_head = cause::looks_like_row(&head)
+            && head.ends_with([' ', '\t'])
+            && !head.trim_end().ends_with(['>', '-']);
+        if behind_head
+            && !word.is_empty()
+            && !OPTIONS.contains(&word.as_str())
+            && !word.starts_with(|c: char| c.is_ascii_digit())
+        {
             self.diagnostics.truncate(before);
             self.unknown(at, "option", &word, &OPTIONS);
         }
@@ -388,13 +407,23 @@ fn clause_kind<'t>(builder: &mut Builder<'t, '_>, rule: Rule, mut parts: Parts<'
                 ("unlink", None) => ast::Delete::Unlink,
                 ("archive", Some(system)) => ast::Delete::Archive { system, deleted_in },
                 ("archive", None) => {
-                    builder.diagnostics.push(wording::unreadable(word.span, &["the system to archive in"], true));
+                    builder.diagnostics.push(wording::unreadable(
+                        word.span,
+                        &["the system to archive in"],
+                        true,
+                    ));
                     return None;
                 }
                 _ => {
                     let known = ["ignore", "unlink", "archive"];
                     let near = nearest(&word.text, known);
-                    builder.diagnostics.push(wording::unknown_word(word.span, "delete rule", &word.text, near, &known));
+                    builder.diagnostics.push(wording::unknown_word(
+                        word.span,
+                        "delete rule",
+                        &word.text,
+                        near,
+                        &known,
+                    ));
                     return None;
                 }
             })
@@ -492,6 +521,10 @@ fn depth(text: &str) -> usize {
     // `not not not ...`, `- - -` and `if if if` nest without brackets.
     let code = outline::strip_strings_and_comment(text);
     let words = code.split_whitespace().filter(|word| *word == "not" || *word == "if").count();
-    let minus = code.bytes().zip(code.bytes().skip(1).chain([0])).filter(|pair| pair.0 == b'-' && pair.1 != b'>').count();
+    let minus = code
+        .bytes()
+        .zip(code.bytes().skip(1).chain([0]))
+        .filter(|pair| pair.0 == b'-' && pair.1 != b'>')
+        .count();
     deepest.max(words).max(minus)
 }

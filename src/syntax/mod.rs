@@ -2,10 +2,10 @@
 
 pub mod allow;
 pub mod ast;
-pub mod fmt;
 mod blocks;
 mod build;
 mod cause;
+pub mod fmt;
 mod grammar;
 mod items;
 pub mod outline;

@@ -56,7 +56,8 @@ struct Scanner<'t> {
 
 /// Reads a whole file.
 pub fn outline(file: FileId, text: &str) -> Outline {
-    let mut scanner = Scanner { file, text, at: 0, outline: Outline::default(), doc: Vec::new(), resync: false };
+    let mut scanner =
+        Scanner { file, text, at: 0, outline: Outline::default(), doc: Vec::new(), resync: false };
     loop {
         let nodes = scanner.nodes(0, None);
         scanner.outline.nodes.extend(nodes);
@@ -195,7 +196,9 @@ impl Scanner<'_> {
                 b'#' if brackets.is_empty() => return self.at,
                 b'#' => self.comment(false),
                 b'{' | b'}' if !brackets.is_empty() => return self.unclosed_list(&brackets),
-                b'\n' if !brackets.is_empty() && !self.list_goes_on() => return self.unclosed_list(&brackets),
+                b'\n' if !brackets.is_empty() && !self.list_goes_on() => {
+                    return self.unclosed_list(&brackets);
+                }
                 b'\n' | b';' if brackets.is_empty() => return self.at,
                 b'{' | b'}' => return self.at,
                 _ => self.at += 1,
@@ -213,7 +216,8 @@ impl Scanner<'_> {
     /// Inside a list at a line end: the next line must look like more of the list.
     fn list_goes_on(&self) -> bool {
         let rest = self.text.get(self.at..).unwrap_or("").trim_start();
-        !rest.is_empty() && rest.starts_with(['"', ']', ',', '#', '-']) || rest.starts_with(|c: char| c.is_ascii_digit())
+        !rest.is_empty() && rest.starts_with(['"', ']', ',', '#', '-'])
+            || rest.starts_with(|c: char| c.is_ascii_digit())
     }
 
     fn unclosed_list(&mut self, brackets: &[usize]) -> usize {

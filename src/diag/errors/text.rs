@@ -7,7 +7,9 @@ pub fn unreadable(span: Span, expected: &[&str], found_end: bool) -> Diagnostic 
     let list = one_of(expected);
     let (message, here) = match (list.is_empty(), found_end) {
         (true, _) => ("this line can't be read".to_owned(), "not understood".to_owned()),
-        (false, true) => (format!("this line ends too early: {list} is missing"), format!("expected {list} here")),
+        (false, true) => {
+            (format!("this line ends too early: {list} is missing"), format!("expected {list} here"))
+        }
         (false, false) => (format!("this line can't be read: expected {list}"), format!("expected {list}")),
     };
     Diagnostic::new(Code::E101, span, message).here(here)
@@ -23,9 +25,7 @@ fn one_of(words: &[&str]) -> String {
 }
 
 pub fn unclosed_list(open: Span) -> Diagnostic {
-    Diagnostic::new(Code::E101, open, "a list is not closed")
-        .here("opened here")
-        .help("close it with `]`")
+    Diagnostic::new(Code::E101, open, "a list is not closed").here("opened here").help("close it with `]`")
 }
 
 pub fn stray_brace(span: Span) -> Diagnostic {
@@ -48,7 +48,9 @@ pub fn unknown_word(span: Span, kind: &str, word: &str, near: Option<&str>, know
             Applicability::Likely,
             vec![Edit { span, text: near.to_owned() }],
         ),
-        None => diagnostic.here(format!("no {kind} of the language")).note(format!("known here: {}", known.join(", "))),
+        None => diagnostic
+            .here(format!("no {kind} of the language"))
+            .note(format!("known here: {}", known.join(", "))),
     }
 }
 
@@ -60,7 +62,9 @@ pub fn unclosed_block(header: Span, open: Span) -> Diagnostic {
 }
 
 pub fn unclosed_text(span: Span) -> Diagnostic {
-    Diagnostic::new(Code::E104, span, "a quoted text is not closed").here("opened here").help("close it with `\"` on the same line")
+    Diagnostic::new(Code::E104, span, "a quoted text is not closed")
+        .here("opened here")
+        .help("close it with `\"` on the same line")
 }
 
 pub fn wrong_arrow(span: Span, written: &str, meant: &str) -> Diagnostic {
@@ -78,14 +82,18 @@ pub fn missing_colon(at: Span, clause: &str) -> Diagnostic {
 }
 
 pub fn extra_colon(colon: Span, clause: &str) -> Diagnostic {
-    Diagnostic::new(Code::E106, colon, format!("`{clause}` takes no `:` here"))
-        .here("leave this out")
-        .fix("remove `:`", Applicability::Certain, vec![Edit { span: colon, text: String::new() }])
+    Diagnostic::new(Code::E106, colon, format!("`{clause}` takes no `:` here")).here("leave this out").fix(
+        "remove `:`",
+        Applicability::Certain,
+        vec![Edit { span: colon, text: String::new() }],
+    )
 }
 
 pub fn odd_character(span: Span, found: char, meant: Option<&str>) -> Diagnostic {
     let name = match found {
-        '\u{201c}' | '\u{201d}' | '\u{201e}' | '\u{2018}' | '\u{2019}' | '\u{ab}' | '\u{bb}' => "a curly quote",
+        '\u{201c}' | '\u{201d}' | '\u{201e}' | '\u{2018}' | '\u{2019}' | '\u{ab}' | '\u{bb}' => {
+            "a curly quote"
+        }
         '\u{a0}' | '\u{2007}' | '\u{202f}' => "a no-break space",
         '\u{200b}' | '\u{200c}' | '\u{200d}' | '\u{2060}' | '\u{feff}' => "an invisible character",
         '\u{2010}'..='\u{2015}' | '\u{2212}' => "a typographic dash",
@@ -93,7 +101,8 @@ pub fn odd_character(span: Span, found: char, meant: Option<&str>) -> Diagnostic
         _ => "a character that only quoted texts may have",
     };
     let shown = format!("{name} (U+{:04X})", u32::from(found));
-    let diagnostic = Diagnostic::new(Code::E107, span, format!("{shown} outside quotes")).here("can't stand here");
+    let diagnostic =
+        Diagnostic::new(Code::E107, span, format!("{shown} outside quotes")).here("can't stand here");
     match meant {
         Some(meant) => diagnostic.fix(
             format!("write `{meant}`"),

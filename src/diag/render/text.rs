@@ -62,7 +62,8 @@ pub fn rich(sources: &SourceMap, diagnostics: &[Diagnostic], colour: bool) -> St
         *nth += 1;
         if total > FOLD_ABOVE && *nth > FOLD_TO {
             if *nth == FOLD_TO + 1 {
-                let _ = writeln!(text, "... and {} more {} in {}\n", total - FOLD_TO, key.1, sources.path(key.0));
+                let _ =
+                    writeln!(text, "... and {} more {} in {}\n", total - FOLD_TO, key.1, sources.path(key.0));
             }
             continue;
         }
@@ -112,8 +113,11 @@ fn to_codespan(diagnostic: &Diagnostic) -> report::Diagnostic<FileId> {
     let label = |style, span: Span, text: &str| {
         report::Label::new(style, span.file, span.range()).with_message(clean(text))
     };
-    let mut labels = vec![label(report::LabelStyle::Primary, diagnostic.primary.span, &diagnostic.primary.text)];
-    labels.extend(diagnostic.labels.iter().map(|other| label(report::LabelStyle::Secondary, other.span, &other.text)));
+    let mut labels =
+        vec![label(report::LabelStyle::Primary, diagnostic.primary.span, &diagnostic.primary.text)];
+    labels.extend(
+        diagnostic.labels.iter().map(|other| label(report::LabelStyle::Secondary, other.span, &other.text)),
+    );
     let notes = diagnostic.notes.iter().map(|note| format!("note: {}", clean(note)));
     let helps = diagnostic.helps.iter().map(|help| format!("help: {}", clean(help)));
     report::Diagnostic::new(severity)
@@ -126,6 +130,8 @@ fn to_codespan(diagnostic: &Diagnostic) -> report::Diagnostic<FileId> {
 /// Without control and direction characters, which names out of files could carry to the terminal.
 fn clean(text: &str) -> String {
     text.chars()
-        .filter(|c| *c == '\n' || !(c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')))
+        .filter(|c| {
+            *c == '\n' || !(c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
+        })
         .collect()
 }
