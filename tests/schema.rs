@@ -1,0 +1,107 @@
+//! Vendors' answers become schemas; snapshots keep them.
+
+use std::path::{Path, PathBuf};
+
+use twinmap::schema::import::{Kind, empty, import};
+use twinmap::schema::{FieldType, System, SystemKind, snapshot};
+
+fn shared(path: &str) -> Option<serde_json::Value> {
+    let file: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/api").join(path);
+    match std::fs::read_to_string(&file) {
+        Ok(text) => Some(serde_json::from_str(&text).unwrap()),
+        Err(_) => {
+            println!("skipped: {} is not here", file.display());
+            None
+        }
+    }
+}
+
+fn field<'s>(system: &'s System, object: &str, field: &str) -> &'s twinmap::schema::Field {
+    &system.objects[object].fields[field]
+}
+
+#[test]
+fn recorded_hubspot_answers_import() {
+    let mut system = empty(SystemKind::Hubspot);
+    for (object, count) in [("contacts", 321), ("companies", 245), ("deals", 182)] {
+        let Some(json) = shared(&format!("recorded/hubspot/properties-{object}.json")) else { return };
+        import(&mut system, Some(object), Kind::Fields, &json).unwrap();
+        let name = twinmap::schema::hubspot::canonical(object);
+        assert_eq!(system.objects[name].fields.len(), count);
+    }
+    let pipelines = shared("recorded/hubspot/pipelines-deals.json").unwrap();
+    import(&mut system, Some("deal"), Kind::Pipelines, &pipelines).unwrap();
+    let owners = shared("recorded/hubspot/owners-page.json").unwrap();
+    import(&mut system, None, Kind::Owners, &owners).unwrap();
+    import(&mut system, None, Kind::Account, &shared("recorded/hubspot/account-details.json").unwrap()).unwrap();
+
+    assert_eq!(field(&system, "company", "industry").ty, FieldType::Option);
+    assert_eq!(field(&system, "company", "industry").options.len(), 148);
+    assert_eq!(field(&system, "deal", "hubspot_owner_id").ty, FieldType::Owner);
+    assert!(matches!(field(&system, "deal", "amount").ty, FieldType::Money(_)));
+    assert_eq!(field(&system, "contact", "email").ty, FieldType::Email);
+    assert_eq!(field(&system, "deal", "closedate").ty, FieldType::DateTime);
+    let weighted = field(&system, "deal", "hs_projected_amount");
+    assert!(weighted.calculated && !weighted.updateable);
+    let stages = &field(&system, "deal", "dealstage").options;
+    assert!(stages.iter().any(|stage| stage.value == "closedwon"), "{stages:?}");
+    let won: Vec<_> = system.objects["deal"].pipelines.iter().flat_map(|p| &p.stages).filter(|s| s.won).collect();
+    assert!(won.iter().all(|stage| stage.closed) && !won.is_empty());
+    assert!(!system.account.id.is_empty());
+
+    let text = snapshot::write(&system);
+    let hash = snapshot::hash(&text);
+    assert_eq!(snapshot::read("hubspot", &text, Some(&hash)).unwrap(), system);
+    let changed = text.replacen("Industry", "Branche", 1);
+    assert!(matches!(
+        snapshot::read("hubspot", &changed, Some(&hash)),
+        Err(snapshot::SnapshotError::Tampered { .. })
+    ));
+}
+
+#[test]
+fn salesforce_describes_import() {
+    let mut system = empty(SystemKind::Salesforce);
+    for file in ["Account.v48", "Contact.vxx-cci", "Opportunity.vxx-cci", "Lead.v59", "Task.v44", "User.v29"] {
+        let Some(json) = shared(&format!("salesforce/describe/{file}.json")) else { return };
+        import(&mut system, None, Kind::Fields, &json).unwrap();
+    }
+    let stages = shared("salesforce/samples/opportunity-stages.constructed.json").unwrap();
+    import(&mut system, Some("Opportunity"), Kind::Stages, &stages).unwrap();
+    let required = |object: &str| -> Vec<&str> {
+        let fields = &system.objects[object].fields;
+        fields.iter().filter(|(_, field)| field.required_on_create).map(|(name, _)| name.as_str()).collect()
+    };
+    assert_eq!(required("Account"), ["Name"]);
+    assert_eq!(required("Contact"), ["LastName"]);
+    assert_eq!(required("Lead"), ["Company", "LastName"]);
+    assert_eq!(required("Opportunity"), ["CloseDate", "Name", "StageName"]);
+    assert_eq!(field(&system, "Contact", "FirstName").ty.to_string(), "text(40)");
+    assert_eq!(field(&system, "Opportunity", "Amount").ty.to_string(), "money(18,2)");
+    assert_eq!(field(&system, "Opportunity", "OwnerId").ty, FieldType::Owner);
+    assert!(!field(&system, "Account", "BillingAddress").updateable);
+    let stages = &system.objects["Opportunity"].stages;
+    assert_eq!((stages.len(), stages.iter().filter(|stage| stage.won).count()), (10, 1));
+}
+
+#[test]
+fn recorded_salesforce_describes_import() {
+    for file in ["Account.person-accounts.v59", "Account.v42", "Account.v58-2026-05", "Campaign.v42", "Contact.v42", "Lead.v42"] {
+        let Some(json) = shared(&format!("recorded/salesforce/{file}.json")) else { return };
+        let mut system = empty(SystemKind::Salesforce);
+        let said = import(&mut system, None, Kind::Fields, &json).unwrap();
+        assert!(said.contains("fields"), "{said}");
+    }
+}
+
+#[test]
+fn strange_answers_are_refused_in_words() {
+    let strange = ["null", "1", "\"x\"", "{}", "[]", "{\"results\":[{}]}", "{\"results\":{}}", "{\"fields\":[]}"];
+    for text in strange {
+        let json = serde_json::from_str(text).unwrap();
+        for kind in [SystemKind::Hubspot, SystemKind::Salesforce] {
+            let refused = import(&mut empty(kind), Some("x"), Kind::Fields, &json).unwrap_err();
+            assert!(!refused.0.is_empty());
+        }
+    }
+}
