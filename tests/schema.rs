@@ -33,7 +33,8 @@ fn recorded_hubspot_answers_import() {
     import(&mut system, Some("deal"), Kind::Pipelines, &pipelines).unwrap();
     let owners = shared("recorded/hubspot/owners-page.json").unwrap();
     import(&mut system, None, Kind::Owners, &owners).unwrap();
-    import(&mut system, None, Kind::Account, &shared("recorded/hubspot/account-details.json").unwrap()).unwrap();
+    import(&mut system, None, Kind::Account, &shared("recorded/hubspot/account-details.json").unwrap())
+        .unwrap();
 
     assert_eq!(field(&system, "company", "industry").ty, FieldType::Option);
     assert_eq!(field(&system, "company", "industry").options.len(), 148);
@@ -45,7 +46,8 @@ fn recorded_hubspot_answers_import() {
     assert!(weighted.calculated && !weighted.updateable);
     let stages = &field(&system, "deal", "dealstage").options;
     assert!(stages.iter().any(|stage| stage.value == "closedwon"), "{stages:?}");
-    let won: Vec<_> = system.objects["deal"].pipelines.iter().flat_map(|p| &p.stages).filter(|s| s.won).collect();
+    let won: Vec<_> =
+        system.objects["deal"].pipelines.iter().flat_map(|p| &p.stages).filter(|s| s.won).collect();
     assert!(won.iter().all(|stage| stage.closed) && !won.is_empty());
     assert!(!system.account.id.is_empty());
 
@@ -62,7 +64,8 @@ fn recorded_hubspot_answers_import() {
 #[test]
 fn salesforce_describes_import() {
     let mut system = empty(SystemKind::Salesforce);
-    for file in ["Account.v48", "Contact.vxx-cci", "Opportunity.vxx-cci", "Lead.v59", "Task.v44", "User.v29"] {
+    for file in ["Account.v48", "Contact.vxx-cci", "Opportunity.vxx-cci", "Lead.v59", "Task.v44", "User.v29"]
+    {
         let Some(json) = shared(&format!("salesforce/describe/{file}.json")) else { return };
         import(&mut system, None, Kind::Fields, &json).unwrap();
     }
@@ -86,7 +89,14 @@ fn salesforce_describes_import() {
 
 #[test]
 fn recorded_salesforce_describes_import() {
-    for file in ["Account.person-accounts.v59", "Account.v42", "Account.v58-2026-05", "Campaign.v42", "Contact.v42", "Lead.v42"] {
+    for file in [
+        "Account.person-accounts.v59",
+        "Account.v42",
+        "Account.v58-2026-05",
+        "Campaign.v42",
+        "Contact.v42",
+        "Lead.v42",
+    ] {
         let Some(json) = shared(&format!("recorded/salesforce/{file}.json")) else { return };
         let mut system = empty(SystemKind::Salesforce);
         let said = import(&mut system, None, Kind::Fields, &json).unwrap();
@@ -96,7 +106,8 @@ fn recorded_salesforce_describes_import() {
 
 #[test]
 fn strange_answers_are_refused_in_words() {
-    let strange = ["null", "1", "\"x\"", "{}", "[]", "{\"results\":[{}]}", "{\"results\":{}}", "{\"fields\":[]}"];
+    let strange =
+        ["null", "1", "\"x\"", "{}", "[]", "{\"results\":[{}]}", "{\"results\":{}}", "{\"fields\":[]}"];
     for text in strange {
         let json = serde_json::from_str(text).unwrap();
         for kind in [SystemKind::Hubspot, SystemKind::Salesforce] {

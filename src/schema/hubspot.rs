@@ -34,7 +34,9 @@ const CRM: [&str; 4] = ["contact", "company", "deal", "ticket"];
 pub fn canonical(name: &str) -> &str {
     OBJECTS
         .iter()
-        .find(|(singular, plural, id, _)| name.eq_ignore_ascii_case(singular) || name.eq_ignore_ascii_case(plural) || name == *id)
+        .find(|(singular, plural, id, _)| {
+            name.eq_ignore_ascii_case(singular) || name.eq_ignore_ascii_case(plural) || name == *id
+        })
         .map_or(name, |(singular, ..)| singular)
 }
 
@@ -52,7 +54,8 @@ pub fn empty_object(name: &str) -> Object {
     };
     Object {
         label: known.map_or(name, |(.., label)| label).to_owned(),
-        aliases: known.map_or_else(Vec::new, |(_, plural, id, _)| vec![(*plural).to_owned(), (*id).to_owned()]),
+        aliases: known
+            .map_or_else(Vec::new, |(_, plural, id, _)| vec![(*plural).to_owned(), (*id).to_owned()]),
         createable: true,
         updateable: true,
         deletable: true,
@@ -118,7 +121,9 @@ fn field_type_of(name: &str, ty: &str, field_type: &str, json: &Json, owner: boo
         ("enumeration", _) => FieldType::Option,
         ("number", _) => match text(json, "numberDisplayHint") {
             Some("percentage") => FieldType::Percent { whole: false, digits: Digits::default() },
-            _ if flag(json, "showCurrencySymbol") == Some(true) || text(json, "numberDisplayHint") == Some("currency") => {
+            _ if flag(json, "showCurrencySymbol") == Some(true)
+                || text(json, "numberDisplayHint") == Some("currency") =>
+            {
                 FieldType::Money(Digits::default())
             }
             _ => FieldType::Decimal(Digits::default()),
@@ -184,7 +189,8 @@ fn stage(json: &Json) -> Option<Stage> {
 
 /// The options of the stage and pipeline fields are those of the pipelines.
 pub fn fill_stage_options(object: &mut Object) {
-    let choice = |id: &str, label: &str, active| Choice { value: id.to_owned(), label: label.to_owned(), active };
+    let choice =
+        |id: &str, label: &str, active| Choice { value: id.to_owned(), label: label.to_owned(), active };
     let stages: Vec<Choice> = object
         .pipelines
         .iter()
@@ -192,9 +198,12 @@ pub fn fill_stage_options(object: &mut Object) {
         .map(|stage| choice(&stage.id, &stage.label, stage.active))
         .collect();
     let pipelines: Vec<Choice> = object.pipelines.iter().map(|p| choice(&p.id, &p.label, true)).collect();
-    for (name, options) in
-        [("dealstage", &stages), ("hs_pipeline_stage", &stages), ("pipeline", &pipelines), ("hs_pipeline", &pipelines)]
-    {
+    for (name, options) in [
+        ("dealstage", &stages),
+        ("hs_pipeline_stage", &stages),
+        ("pipeline", &pipelines),
+        ("hs_pipeline", &pipelines),
+    ] {
         if let Some(field) = object.fields.get_mut(name) {
             field.options.clone_from(options);
         }
@@ -233,7 +242,8 @@ pub fn lists(json: &Json) -> Result<Vec<List>, NotUnderstood> {
 
 /// `GET /account-info/v3/details`.
 pub fn account(json: &Json) -> Result<Account, NotUnderstood> {
-    let id = json.get("portalId").ok_or_else(|| NotUnderstood("account details need `portalId`".to_owned()))?;
+    let id =
+        json.get("portalId").ok_or_else(|| NotUnderstood("account details need `portalId`".to_owned()))?;
     let currency = text(json, "companyCurrency").unwrap_or("").to_owned();
     let mut currencies: Vec<String> =
         list(json, "additionalCurrencies").iter().filter_map(Json::as_str).map(str::to_owned).collect();

@@ -36,18 +36,25 @@ pub fn empty(kind: SystemKind) -> System {
 }
 
 /// Takes an answer into `system`. `object` is needed for all kinds but owners, lists and account.
-pub fn import(system: &mut System, object: Option<&str>, kind: Kind, json: &Json) -> Result<String, NotUnderstood> {
+pub fn import(
+    system: &mut System,
+    object: Option<&str>,
+    kind: Kind,
+    json: &Json,
+) -> Result<String, NotUnderstood> {
     match system.kind {
         SystemKind::Hubspot => import_hubspot(system, object, kind, json),
         SystemKind::Salesforce => import_salesforce(system, object, kind, json),
-        SystemKind::Salesnav | SystemKind::File => {
-            Err(NotUnderstood("schemas of this kind of connection are built in and can't be imported".to_owned()))
-        }
+        SystemKind::Salesnav | SystemKind::File => Err(NotUnderstood(
+            "schemas of this kind of connection are built in and can't be imported".to_owned(),
+        )),
     }
 }
 
 fn named(object: Option<&str>) -> Result<&str, NotUnderstood> {
-    object.ok_or_else(|| NotUnderstood("name the object: `twinmap schema import SYSTEM.OBJECT FILE`".to_owned()))
+    object.ok_or_else(|| {
+        NotUnderstood("name the object: `twinmap schema import SYSTEM.OBJECT FILE`".to_owned())
+    })
 }
 
 fn import_hubspot(
@@ -89,7 +96,9 @@ fn import_hubspot(
             system.account = hubspot::account(json)?;
             Ok(format!("portal {}", system.account.id))
         }
-        Kind::RecordTypes => Err(NotUnderstood("HubSpot has pipelines, not record types: `--kind pipelines`".to_owned())),
+        Kind::RecordTypes => {
+            Err(NotUnderstood("HubSpot has pipelines, not record types: `--kind pipelines`".to_owned()))
+        }
     }
 }
 

@@ -22,7 +22,9 @@ pub fn flag(json: &Json, key: &str) -> Option<bool> {
 pub fn number(json: &Json, key: &str) -> Option<u32> {
     let value = json.get(key)?;
     match value {
-        Json::Number(number) => number.as_u64().or_else(|| number.as_f64().map(|n| n as u64)).and_then(|n| u32::try_from(n).ok()),
+        Json::Number(number) => {
+            number.as_u64().or_else(|| number.as_f64().map(|n| n as u64)).and_then(|n| u32::try_from(n).ok())
+        }
         _ => None,
     }
 }
@@ -44,6 +46,8 @@ pub fn rows(json: &Json, what: &str) -> Result<Vec<Json>, NotUnderstood> {
             Ok(items.iter().filter_map(direct).flatten().collect())
         }
         Some(items) => Ok(items.clone()),
-        None => Err(NotUnderstood(format!("this is no list of {what}: expected `results`, `records` or a JSON list"))),
+        None => Err(NotUnderstood(format!(
+            "this is no list of {what}: expected `results`, `records` or a JSON list"
+        ))),
     }
 }

@@ -11,7 +11,8 @@ use super::types::{Digits, FieldType};
 
 /// `GET /sobjects/{Object}/describe`: the object's API name and the object.
 pub fn describe(json: &Json) -> Result<(String, Object), NotUnderstood> {
-    let name = text(json, "name").ok_or_else(|| NotUnderstood("a describe result needs `name`".to_owned()))?;
+    let name =
+        text(json, "name").ok_or_else(|| NotUnderstood("a describe result needs `name`".to_owned()))?;
     let fields = list(json, "fields");
     if fields.is_empty() {
         return Err(NotUnderstood(format!("the describe of {name} has no `fields`")));
@@ -41,8 +42,10 @@ fn field(name: &str, json: &Json) -> Field {
     let is = |key: &str| flag(json, key).unwrap_or(false);
     let calculated = is("calculated") || is("autoNumber");
     let compound = matches!(wire, "address" | "location" | "complexvalue");
-    let required =
-        !flag(json, "nillable").unwrap_or(true) && is("createable") && !is("defaultedOnCreate") && wire != "boolean";
+    let required = !flag(json, "nillable").unwrap_or(true)
+        && is("createable")
+        && !is("defaultedOnCreate")
+        && wire != "boolean";
     Field {
         label: text(json, "label").unwrap_or(name).to_owned(),
         ty: field_type(name, wire, json),
@@ -66,8 +69,10 @@ fn field(name: &str, json: &Json) -> Field {
 
 fn field_type(name: &str, wire: &str, json: &Json) -> FieldType {
     let max = number(json, "length").filter(|length| *length > 0);
-    let digits = Digits { precision: number(json, "precision").filter(|p| *p > 0), scale: number(json, "scale") };
-    let refers: Vec<String> = list(json, "referenceTo").iter().filter_map(Json::as_str).map(str::to_owned).collect();
+    let digits =
+        Digits { precision: number(json, "precision").filter(|p| *p > 0), scale: number(json, "scale") };
+    let refers: Vec<String> =
+        list(json, "referenceTo").iter().filter_map(Json::as_str).map(str::to_owned).collect();
     match wire {
         "string" | "combobox" | "encryptedstring" => FieldType::Text { max },
         "textarea" if max.is_none_or(|max| max > 255) => FieldType::LongText { max },
@@ -109,7 +114,13 @@ fn described_record_types(json: &Json) -> Vec<RecordType> {
             let label = text(row, "name")?.to_owned();
             let name = text(row, "developerName").map_or_else(|| label.replace(' ', "_"), str::to_owned);
             let active = flag(row, "active").unwrap_or(true);
-            Some(RecordType { id: text(row, "recordTypeId")?.to_owned(), name, label, active, picklists: BTreeMap::new() })
+            Some(RecordType {
+                id: text(row, "recordTypeId")?.to_owned(),
+                name,
+                label,
+                active,
+                picklists: BTreeMap::new(),
+            })
         })
         .collect();
     types.sort_by(|a, b| a.name.cmp(&b.name));
@@ -167,7 +178,11 @@ pub fn users(json: &Json) -> Result<Vec<Owner>, NotUnderstood> {
         .iter()
         .filter_map(|row| {
             let email = text(row, "Email").unwrap_or("").to_lowercase();
-            Some(Owner { id: text(row, "Id")?.to_owned(), email, active: flag(row, "IsActive").unwrap_or(true) })
+            Some(Owner {
+                id: text(row, "Id")?.to_owned(),
+                email,
+                active: flag(row, "IsActive").unwrap_or(true),
+            })
         })
         .collect();
     owners.sort_by(|a, b| a.email.cmp(&b.email).then_with(|| a.id.cmp(&b.id)));
@@ -176,7 +191,10 @@ pub fn users(json: &Json) -> Result<Vec<Owner>, NotUnderstood> {
 
 /// `SELECT Id, OrganizationType, TimeZoneSidKey FROM Organization`, or the row itself.
 pub fn organization(json: &Json) -> Result<Account, NotUnderstood> {
-    let row = rows(json, "organizations").ok().and_then(|rows| rows.into_iter().next()).unwrap_or_else(|| json.clone());
+    let row = rows(json, "organizations")
+        .ok()
+        .and_then(|rows| rows.into_iter().next())
+        .unwrap_or_else(|| json.clone());
     let id = text(&row, "Id").or_else(|| text(&row, "organization_id"));
     let id = id.ok_or_else(|| NotUnderstood("an Organization row needs `Id`".to_owned()))?;
     Ok(Account {

@@ -53,7 +53,8 @@ fn stages(stages: &[super::model::Stage]) -> String {
             _ => "open",
         };
         let probability = stage.probability.map_or(String::new(), |p| format!("{p} %"));
-        let _ = writeln!(text, "  {:30} {:30} {end:5} {probability}", format!("\"{}\"", stage.id), stage.label);
+        let _ =
+            writeln!(text, "  {:30} {:30} {end:5} {probability}", format!("\"{}\"", stage.id), stage.label);
     }
     text
 }
@@ -99,5 +100,10 @@ fn traits(field: &Field) -> String {
         ("not searchable", !field.filterable),
         ("custom", field.custom),
     ];
-    words.iter().filter(|(word, on)| *on && !word.is_empty()).map(|(word, _)| *word).collect::<Vec<_>>().join(", ")
+    words
+        .iter()
+        .filter(|(word, on)| *on && !word.is_empty())
+        .map(|(word, _)| *word)
+        .collect::<Vec<_>>()
+        .join(", ")
 }

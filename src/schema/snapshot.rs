@@ -23,7 +23,9 @@ pub struct Lock {
 /// Why a snapshot can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SnapshotError {
-    #[error("the snapshot of `{system}` is not the one that twinmap.lock names: it was changed by hand or half merged")]
+    #[error(
+        "the snapshot of `{system}` is not the one that twinmap.lock names: it was changed by hand or half merged"
+    )]
     Tampered { system: String },
     #[error("twinmap.lock does not name the snapshot of `{system}`")]
     NotLocked { system: String },
@@ -59,7 +61,8 @@ pub fn read(name: &str, text: &str, locked: Option<&str>) -> Result<System, Snap
     if version.format_version != FORMAT_VERSION {
         return Err(SnapshotError::OtherFormat { system: system(), found: version.format_version });
     }
-    serde_json::from_str(text).map_err(|error| SnapshotError::Unreadable { system: system(), why: error.to_string() })
+    serde_json::from_str(text)
+        .map_err(|error| SnapshotError::Unreadable { system: system(), why: error.to_string() })
 }
 
 #[derive(Deserialize)]
@@ -84,6 +87,8 @@ impl Lock {
 
     pub fn to_toml(&self) -> String {
         let body = toml::to_string(self).unwrap_or_default();
-        format!("# Written by twinmap: the hashes of the snapshots under schema/. Commit it with them.\n{body}")
+        format!(
+            "# Written by twinmap: the hashes of the snapshots under schema/. Commit it with them.\n{body}"
+        )
     }
 }
