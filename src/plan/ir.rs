@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::builtin::Func;
+pub use crate::resolve::hir::Side;
 use crate::schema::{FieldType, SystemKind};
 pub use crate::syntax::ast::{BinaryOp, Direction, Quantifier};
 use crate::value::Value;
@@ -45,14 +46,6 @@ ids! {
     OwnersId
     /// Into `SyncPlan::syncs`.
     SyncId
-}
-
-/// The two sides of a sync, as written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Side {
-    Left,
-    Right,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -427,6 +420,12 @@ pub enum Expr {
         to: Side,
         value: Box<Expr>,
     },
+    /// The pipeline or record type that goes with the stage: of the map that [`Expr::MapStage`] would take.
+    MapScope {
+        maps: Vec<StagesId>,
+        to: Side,
+        value: Box<Expr>,
+    },
     /// Owner of one system to owner of the other.
     MapOwner {
         map: OwnersId,
@@ -536,14 +535,10 @@ pub struct PlanCondition {
     pub value: u64,
 }
 
-impl Side {
-    pub fn other(self) -> Side {
-        match self {
-            Side::Left => Side::Right,
-            Side::Right => Side::Left,
-        }
-    }
-}
+/// A file that is no sync plan of this version.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadPlan(pub String);
 
 impl SyncPlan {
     pub fn system(&self, id: SystemId) -> Option<&System> {
@@ -561,6 +556,26 @@ impl SyncPlan {
     pub fn sync_named(&self, name: &str) -> Option<(SyncId, &Sync)> {
         let index = self.syncs.iter().position(|sync| sync.name == name)?;
         Some((SyncId(u32::try_from(index).ok()?), self.syncs.get(index)?))
+    }
+
+    /// Reads a plan file and makes sure that every index in it leads somewhere.
+    pub fn from_json(text: &str) -> Result<SyncPlan, BadPlan> {
+        #[derive(Deserialize)]
+        struct VersionOnly {
+            format_version: u32,
+        }
+        let version: VersionOnly =
+            serde_json::from_str(text).map_err(|error| BadPlan(format!("this is no sync plan: {error}")))?;
+        if version.format_version != FORMAT_VERSION {
+            let found = version.format_version;
+            return Err(BadPlan(format!(
+                "this sync plan has format {found}; this twinmap runs format {FORMAT_VERSION}"
+            )));
+        }
+        let plan: SyncPlan = serde_json::from_str(text)
+            .map_err(|error| BadPlan(format!("this sync plan can't be read: {error}")))?;
+        super::validate::indices(&plan)?;
+        Ok(plan)
     }
 
     /// One JSON document, the same bytes for the same plan.

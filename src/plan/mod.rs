@@ -1,5 +1,9 @@
 //! The sync plan: the compiled, executable form of a program, and how a checked program is lowered to it.
 
 pub mod ir;
+mod lower;
+pub mod show;
+mod validate;
 
 pub use ir::SyncPlan;
+pub use lower::{Origin, lower};

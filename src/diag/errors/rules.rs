@@ -1,0 +1,92 @@
+//! E5xx: what a sync writes, creates, deletes, and how syncs meet.
+
+use crate::diag::{Code, Diagnostic};
+use crate::source::Span;
+
+pub fn required_unset(
+    span: Span,
+    created: Span,
+    object: &str,
+    field: &str,
+    ty: &str,
+    help: String,
+) -> Diagnostic {
+    Diagnostic::new(Code::E501, span, format!("{object} requires `{field}`, and no row writes it"))
+        .here(format!("no row here points at `{field}`"))
+        .label(created, "new records are created on this side")
+        .note(format!("{field} is {ty}, required, without a default value"))
+        .help(help)
+}
+
+pub fn read_only(
+    span: Span,
+    arrow: Span,
+    object: &str,
+    field: &str,
+    calculated: bool,
+    system: &str,
+) -> Diagnostic {
+    let why = if calculated {
+        format!("calculated by {system}")
+    } else {
+        format!("{system} does not let it be written")
+    };
+    Diagnostic::new(Code::E511, span, format!("{object}.{field} is read-only"))
+        .here(why)
+        .label(arrow, "this arrow writes to it")
+        .help("turn the row round, so that it only reads this field")
+}
+
+pub fn create_only(span: Span, object: &str, field: &str) -> Diagnostic {
+    Diagnostic::new(Code::E512, span, format!("{object}.{field} can only be set when a record is created"))
+        .here("this row would also update it")
+        .help("add `on create` to the row")
+}
+
+pub fn not_on_create(span: Span, object: &str, field: &str) -> Diagnostic {
+    Diagnostic::new(Code::E512, span, format!("{object}.{field} can't be set when a record is created"))
+        .here("only updates may set it")
+        .help("remove `on create`")
+}
+
+pub fn no_match(span: Span, sync: &str) -> Diagnostic {
+    Diagnostic::new(Code::E520, span, format!("`{sync}` may create records and does not say how a pair is recognised"))
+        .here("no `match:` line in this sync")
+        .help("add a key of each side, such as `match: hubspot.email == salesforce.Email`, or `match: none` to link by stored ids only")
+}
+
+pub fn unusable_key(span: Span, field: &str, why: &str) -> Diagnostic {
+    Diagnostic::new(Code::E523, span, format!("{field} can't be a match key")).here(why.to_owned())
+}
+
+pub fn contrary_winner(span: Span, arrow: Span, winner: &str, source: &str) -> Diagnostic {
+    Diagnostic::new(Code::E530, span, format!("this goes one way, so {source} always wins; {winner} can't"))
+        .here("contradicts the arrow")
+        .label(arrow, "one way")
+        .help("leave this out, or make it two-way with `<->`")
+}
+
+pub fn wider_than_sync(span: Span, head: Span, row: &str, sync: &str) -> Diagnostic {
+    Diagnostic::new(Code::E531, span, format!("this row goes `{row}`, its sync only `{sync}`"))
+        .here("wider than the sync")
+        .label(head, format!("the sync goes `{sync}`"))
+}
+
+pub fn delete_not_possible(span: Span, message: String) -> Diagnostic {
+    Diagnostic::new(Code::E532, span, message).here("not possible here")
+}
+
+pub fn not_supported(span: Span, message: String) -> Diagnostic {
+    Diagnostic::new(Code::E533, span, message).here("not supported")
+}
+
+pub fn policy_broken(span: Span, policy_span: Span, policy: &str, what: &str) -> Diagnostic {
+    Diagnostic::new(Code::E590, span, format!("the policy \"{policy}\" denies this: {what}"))
+        .here("denied")
+        .label(policy_span, "by this rule")
+}
+
+pub fn not_available(span: Span, what: &str) -> Diagnostic {
+    Diagnostic::new(Code::E599, span, format!("{what} is not available yet"))
+        .here("this version can't run it")
+}

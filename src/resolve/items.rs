@@ -1,0 +1,313 @@
+//! Value maps, stage maps, converters, owners, tests and policies.
+
+use super::expr::Scope;
+use super::hir::{
+    self, ConvertItem, Expect, FieldRef, MapEnd, Object, OwnerMap, Program, Side, StageMap, Test, ValueMap,
+};
+use super::{Resolver, literal};
+use crate::diag::errors::{names, text as texts, types};
+use crate::diag::suggest::nearest;
+use crate::schema::{FieldType, SystemKind};
+use crate::syntax::ast;
+use crate::value::Value;
+
+impl<'a> Resolver<'a> {
+    pub(super) fn value_map(&mut self, item: &'a ast::Values) -> Option<ValueMap<'a>> {
+        let left = self.map_end(&item.left, None);
+        let right = self.map_end(&item.right, None);
+        Some(ValueMap {
+            name: item.name.clone(),
+            left: left?,
+            right: right?,
+            arrow: item.arrow,
+            rows: item.rows.clone(),
+            elses: item.elses.clone(),
+            header: item.header,
+        })
+    }
+
+    pub(super) fn stage_map(&mut self, item: &'a ast::Stages) -> Option<StageMap<'a>> {
+        let left = self.map_end(&item.left, Some(()));
+        let right = self.map_end(&item.right, Some(()));
+        Some(StageMap {
+            name: item.name.clone(),
+            left: left?,
+            right: right?,
+            arrow: item.arrow,
+            rows: item.rows.clone(),
+            elses: item.elses.clone(),
+            header: item.header,
+        })
+    }
+
+    /// `system.object.field`; for stages `system.object`, whose stage field is known.
+    fn map_end(&mut self, end: &'a ast::MapEnd, stages: Option<()>) -> Option<MapEnd<'a>> {
+        let (system, object, field) = match end.path.parts.as_slice() {
+            [system, object] if stages.is_some() => (system, object, None),
+            [system, object, field] => (system, object, Some(field)),
+            _ => {
+                let wants = if stages.is_some() { "`SYSTEM.OBJECT`" } else { "`SYSTEM.OBJECT.FIELD`" };
+                self.say(texts::unreadable(end.path.span, &[wants], false));
+                return None;
+            }
+        };
+        let object = self.object(system, object, end.path.span)?;
+        let field = match field {
+            Some(field) => self.field(object, field, None)?,
+            None => {
+                let known = ["dealstage", "hs_pipeline_stage", "StageName", "Status", "stage"];
+                let name = known.iter().find(|name| object.schema.fields.contains_key(**name));
+                let Some((name, field)) = name.and_then(|name| object.schema.fields.get_key_value(*name))
+                else {
+                    let message = format!(
+                        "{}.{} has no stage field (no-stage-field), so its stages can't be mapped",
+                        object.system, object.name
+                    );
+                    self.say(crate::diag::errors::rules::not_supported(end.path.span, message));
+                    return None;
+                };
+                FieldRef { object, name, field, span: end.path.span }
+            }
+        };
+        let scope = end.qualifier.as_ref().map(|qualifier| {
+            self.scope_exists(object, qualifier);
+            (qualifier.value.value.clone(), qualifier.value.span)
+        });
+        Some(MapEnd { object, field, scope })
+    }
+
+    fn scope_exists(&mut self, object: Object<'a>, qualifier: &'a ast::Qualifier) {
+        let full = format!("{}.{}", object.system, object.name);
+        let (word, wanted) = (qualifier.word.text.as_str(), &qualifier.value.value);
+        let known: Vec<(&str, &str)> = match (object.kind, word) {
+            (SystemKind::Hubspot, "pipeline") => {
+                object.schema.pipelines.iter().map(|p| (p.id.as_str(), p.label.as_str())).collect()
+            }
+            (SystemKind::Salesforce, "record_type") => {
+                object.schema.record_types.iter().map(|r| (r.name.as_str(), r.label.as_str())).collect()
+            }
+            _ => {
+                let known = if object.kind == SystemKind::Salesforce { "record_type" } else { "pipeline" };
+                self.say(texts::unknown_word(qualifier.word.span, "word", word, Some(known), &[known]));
+                return;
+            }
+        };
+        if known.iter().any(|(id, _)| id == wanted) {
+            return;
+        }
+        let labelled = known.iter().find(|(_, label)| label.eq_ignore_ascii_case(wanted)).map(|(id, _)| *id);
+        let near = labelled.or_else(|| nearest(wanted, known.iter().map(|(id, _)| *id)));
+        self.say(names::unknown_scope(qualifier.value.span, word, &full, wanted, near));
+    }
+
+    pub(super) fn convert(&mut self, item: &'a ast::Convert) -> ConvertItem<'a> {
+        let scope = Scope { it: true, ..Scope::default() };
+        let right = item.right.as_ref().map(|arm| self.expr(&scope, &arm.body));
+        let left = item.left.as_ref().map(|arm| self.expr(&scope, &arm.body));
+        ConvertItem { name: item.name.clone(), right, left, header: item.header }
+    }
+
+    pub(super) fn owner_map(&mut self, item: &'a ast::Owners) -> Option<OwnerMap> {
+        let (left, right) = (self.system(&item.left), self.system(&item.right));
+        let (left, right) = (left?.0, right?.0);
+        if let Some(by) = item.by.as_ref().filter(|by| by.text != "email") {
+            self.say(texts::unknown_word(by.span, "owner key", &by.text, Some("email"), &["email"]));
+        }
+        for policy in [&item.inactive, &item.unmatched].into_iter().flatten() {
+            if let ast::OwnerAction::Word(word) = &policy.action {
+                let known = ["hold", "skip", "blank"];
+                if !known.contains(&word.text.as_str()) {
+                    self.say(texts::unknown_word(
+                        word.span,
+                        "owner rule",
+                        &word.text,
+                        nearest(&word.text, known),
+                        &known,
+                    ));
+                }
+            }
+        }
+        Some(OwnerMap {
+            name: item.name.as_ref().map_or_else(|| "owners".to_owned(), |name| name.text.clone()),
+            left: left.to_owned(),
+            right: right.to_owned(),
+            rows: item.rows.clone(),
+            inactive: item.inactive.as_ref().map(|policy| policy.action.clone()),
+            unmatched: item.unmatched.as_ref().map(|policy| policy.action.clone()),
+            header: item.header,
+        })
+    }
+
+    pub(super) fn test(&mut self, item: &'a ast::Test, program: &Program<'a>) -> Option<Test<'a>> {
+        let Some(sync) = program.syncs.iter().position(|sync| sync.name.text == item.sync.text) else {
+            // A sync that exists but could not be resolved has been reported itself.
+            if !self.syncs.iter().any(|known| known.text == item.sync.text) {
+                let near = nearest(&item.sync.text, self.syncs.iter().map(|sync| sync.text.as_str()));
+                let near = near.map(str::to_owned);
+                self.say(names::unknown_sync(item.sync.span, &item.sync.text, near.as_deref()));
+            }
+            return None;
+        };
+        let resolved = program.syncs.get(sync)?;
+        let mut test = Test {
+            name: item.name.value.clone(),
+            sync,
+            givens: Vec::new(),
+            base: Vec::new(),
+            expects: Vec::new(),
+            span: item.header,
+        };
+        for given in &item.givens {
+            if given.side.text == "base" {
+                for field in &given.fields {
+                    test.base.extend(self.base_value(resolved, field));
+                }
+            } else if let Some(side) = self.side(resolved, &given.side) {
+                let fields =
+                    given.fields.iter().filter_map(|field| self.test_value(resolved, side, None, field));
+                test.givens.push((side, fields.collect()));
+            }
+        }
+        for expect in &item.expects {
+            test.expects.extend(self.expect(resolved, expect));
+        }
+        Some(test)
+    }
+
+    fn expect(&mut self, sync: &hir::Sync<'a>, expect: &'a ast::Expect) -> Option<Expect<'a>> {
+        let span = expect.span;
+        Some(match &expect.kind {
+            ast::ExpectKind::Fields { exactly, side, object, fields } => {
+                let at = self.side(sync, side)?;
+                let arm = object.as_ref().map(|name| name.text.as_str());
+                let object = match at {
+                    Side::Left => sync.left,
+                    Side::Right => {
+                        sync.arms.iter().find(|a| arm.is_none_or(|arm| a.right.name == arm))?.right
+                    }
+                };
+                let fields =
+                    fields.iter().filter_map(|field| self.test_value(sync, at, arm, field)).collect();
+                Expect::Fields { exactly: *exactly, side: at, object: object.name, fields, span }
+            }
+            ast::ExpectKind::Outcome { word, reason } => {
+                let known = ["skipped", "held", "failed", "unchanged"];
+                if !known.contains(&word.text.as_str()) {
+                    let near = nearest(&word.text, known);
+                    self.say(texts::unknown_word(word.span, "expectation", &word.text, near, &known));
+                    return None;
+                }
+                Expect::Outcome { word: word.text.clone(), reason: reason.clone(), span }
+            }
+            ast::ExpectKind::Conflict { winner } => {
+                Expect::Conflict { winner: self.side(sync, winner)?, span }
+            }
+        })
+    }
+
+    fn base_value(
+        &mut self,
+        sync: &hir::Sync<'a>,
+        field: &'a ast::FieldValue,
+    ) -> Option<(Side, FieldRef<'a>, Value)> {
+        let side = match field.name.parts.as_slice() {
+            [system, _] => self.side(sync, system)?,
+            [name] if sync.left.schema.fields.contains_key(&name.text) => Side::Left,
+            _ => Side::Right,
+        };
+        let (found, value) = self.test_value(sync, side, None, field)?;
+        Some((side, found, value))
+    }
+
+    fn test_value(
+        &mut self,
+        sync: &hir::Sync<'a>,
+        side: Side,
+        arm: Option<&str>,
+        field: &'a ast::FieldValue,
+    ) -> Option<(FieldRef<'a>, Value)> {
+        let name = field.name.parts.last()?;
+        let object = match side {
+            Side::Left => sync.left,
+            Side::Right => {
+                let fits = |a: &&hir::Arm<'a>| match arm {
+                    Some(arm) => a.right.name == arm,
+                    None => a.right.schema.fields.contains_key(&name.text),
+                };
+                sync.arms.iter().find(fits).or_else(|| sync.arms.first())?.right
+            }
+        };
+        let found = self.field(object, name, None)?;
+        match literal::typed(&field.value, &found.field.ty) {
+            Ok(value) => {
+                self.value_exists(found, &value, field.value.span);
+                Some((found, value))
+            }
+            Err(wants) => {
+                let message = format!("{}.{}.{} takes {wants}", object.system, object.name, found.name);
+                self.say(types::wrong_operand(field.value.span, message, found.field.ty.to_string()));
+                None
+            }
+        }
+    }
+
+    /// Values in tests are checked like values in mappings.
+    fn value_exists(&mut self, field: FieldRef<'a>, value: &Value, span: crate::source::Span) {
+        let options = &field.field.options;
+        let (FieldType::Option, Value::Text(text)) = (&field.field.ty, value) else { return };
+        if options.is_empty() || options.iter().any(|option| option.value == **text) {
+            return;
+        }
+        let path = format!("{}.{}.{}", field.object.system, field.object.name, field.name);
+        let near = super::near_value(field.field, text);
+        self.say(crate::diag::errors::values::unknown_value(span, &path, text, near, options.len(), "value"));
+    }
+
+    /// Which side of a sync a system name means.
+    pub(super) fn side(&mut self, sync: &hir::Sync<'a>, name: &ast::Ident) -> Option<Side> {
+        self.side_of(sync.left.system, sync.system_of(Side::Right), name)
+    }
+
+    pub(super) fn side_of(&mut self, left: &str, right: &str, name: &ast::Ident) -> Option<Side> {
+        if name.text == left {
+            Some(Side::Left)
+        } else if name.text == right {
+            Some(Side::Right)
+        } else {
+            let near = nearest(&name.text, [left, right]);
+            self.say(names::unknown_system(name.span, &name.text, near));
+            None
+        }
+    }
+
+    pub(super) fn policy(&mut self, item: &'a ast::Policy) {
+        for rule in &item.rules {
+            match &rule.kind {
+                ast::PolicyRuleKind::DenyWrite { target, except } => {
+                    if let [system, object, rest @ ..] = target.parts.as_slice()
+                        && let Some(object) = self.object(system, object, target.span)
+                        && let [field] = rest
+                    {
+                        self.field(object, field, None);
+                    }
+                    self.syncs_exist(except);
+                }
+                ast::PolicyRuleKind::DenySend { to, except, .. } => {
+                    self.system(to);
+                    self.syncs_exist(except);
+                }
+                ast::PolicyRuleKind::DenyPlan { .. } => {}
+            }
+        }
+    }
+
+    fn syncs_exist(&mut self, names: &[ast::Ident]) {
+        for name in names {
+            if !self.syncs.iter().any(|sync| sync.text == name.text) {
+                let near =
+                    nearest(&name.text, self.syncs.iter().map(|sync| sync.text.as_str())).map(str::to_owned);
+                self.say(names::unknown_sync(name.span, &name.text, near.as_deref()));
+            }
+        }
+    }
+}
