@@ -1,0 +1,391 @@
+//! Evaluation of one expression. Null goes through; a comparison with null is false, `!=` with null is true.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rust_decimal::Decimal;
+
+use super::{convert, functions};
+use crate::plan::ir::{
+    BinaryOp, Else, Expr, ObjectId, OwnersId, Quantifier, Side, StageMap, StagesId, SyncId, SyncPlan, ValueMap,
+};
+use crate::record::Record;
+use crate::value::Value;
+
+/// Why a value was not computed.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub enum Stop {
+    /// Leave the field alone; the reason is a stable word such as `unmapped`.
+    Skip(&'static str),
+    /// Leave the whole record alone: `stage-unmapped`.
+    SkipRecord(&'static str),
+    /// Write nothing, remember, try again.
+    Hold(String),
+    /// Quarantine the record.
+    Fail(String),
+}
+
+/// The answer to a look-up that needs more than the record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lookup {
+    Found(Arc<str>),
+    /// Known to have no counterpart (yet).
+    Missing(String),
+    /// The mapping says to leave it alone, or to write a blank.
+    Skip,
+    Blank,
+}
+
+/// What expressions may ask beyond the record at hand.
+pub trait Context {
+    fn owner(&self, map: OwnersId, to: Side, id: &str) -> Lookup;
+    fn linked_id(&self, sync: SyncId, to: Side, id: &str) -> Lookup;
+    /// Whether the record at hand is linked in another sync.
+    fn is_linked(&self, sync: SyncId, record: &Record) -> bool;
+    fn in_list(&self, list: &str, record: &Record) -> bool;
+    /// Records of `object` that are associated with the record at hand.
+    fn associated(&self, object: ObjectId, record: &Record) -> Vec<Record>;
+}
+
+/// Knows nothing beyond the record: for `map` and for unit tests.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoContext;
+
+impl Context for NoContext {
+    fn owner(&self, _: OwnersId, _: Side, _: &str) -> Lookup {
+        Lookup::Missing("owners are only known in a run".to_owned())
+    }
+    fn linked_id(&self, _: SyncId, _: Side, _: &str) -> Lookup {
+        Lookup::Missing("links are only known in a run".to_owned())
+    }
+    fn is_linked(&self, _: SyncId, _: &Record) -> bool {
+        false
+    }
+    fn in_list(&self, _: &str, _: &Record) -> bool {
+        false
+    }
+    fn associated(&self, _: ObjectId, _: &Record) -> Vec<Record> {
+        Vec::new()
+    }
+}
+
+/// Everything an evaluation reads.
+pub struct Env<'e> {
+    pub plan: &'e SyncPlan,
+    pub context: &'e dyn Context,
+    pub left: Option<&'e Record>,
+    pub right: Option<&'e Record>,
+    /// The value under conversion.
+    pub it: Option<&'e Value>,
+    /// What the target holds now: the way back of a many-to-one map keeps it while it still fits.
+    pub current: Option<&'e Value>,
+    pub regexes: &'e BTreeMap<String, regex::Regex>,
+}
+
+pub type Answer = Result<Value, Stop>;
+
+impl<'e> Env<'e> {
+    fn record(&self, side: Side) -> Option<&'e Record> {
+        match side {
+            Side::Left => self.left,
+            Side::Right => self.right,
+        }
+    }
+
+    pub fn eval(&self, expr: &Expr) -> Answer {
+        Ok(match expr {
+            Expr::Literal(value) => value.clone(),
+            Expr::It => self.it.cloned().unwrap_or(Value::Null),
+            Expr::Field { side, field } => {
+                // Absent says nothing: for a value that is "leave alone", never "blank".
+                match self.record(*side).map(|record| record.slot(field.index())) {
+                    Some(Some(value)) => value.clone(),
+                    Some(None) => return Err(Stop::Skip("absent")),
+                    None => Value::Null,
+                }
+            }
+            Expr::Let { value, body } => {
+                let value = self.eval(value)?;
+                if value.is_null() {
+                    return Ok(Value::Null);
+                }
+                Env { it: Some(&value), ..*self }.eval(body)?
+            }
+            Expr::Not(inner) => Value::Bool(!self.truth(inner)?),
+            Expr::Negate(inner) => match self.eval(inner)? {
+                Value::Number(number) => Value::Number(-number),
+                _ => Value::Null,
+            },
+            Expr::Binary { op, left, right } => self.binary(*op, left, right)?,
+            Expr::In { value, list } => {
+                let value = self.eval(value)?;
+                Value::Bool(match &value {
+                    Value::Set(items) => list.iter().any(|wanted| items.iter().any(|item| Some(&**item) == wanted.as_text())),
+                    value => list.iter().any(|wanted| equal(value, wanted)),
+                })
+            }
+            Expr::IsSet(inner) => Value::Bool(!self.eval_or_null(inner)?.is_blank()),
+            Expr::IsBlank(inner) => Value::Bool(self.eval_or_null(inner)?.is_blank()),
+            Expr::Between { value, low, high } => {
+                let (value, low, high) = (self.eval(value)?, self.eval(low)?, self.eval(high)?);
+                let at_least = compare(&value, &low).is_some_and(|order| order != Ordering::Less);
+                Value::Bool(at_least && compare(&value, &high).is_some_and(|order| order != Ordering::Greater))
+            }
+            Expr::Matches { value, pattern } => {
+                let value = self.eval(value)?;
+                let regex = self.regexes.get(pattern);
+                Value::Bool(value.as_text().zip(regex).is_some_and(|(text, regex)| regex.is_match(text)))
+            }
+            Expr::If { condition, then, otherwise } => {
+                if self.truth(condition)? { self.eval(then)? } else { self.eval(otherwise)? }
+            }
+            Expr::Call { func, args } => functions::call(self, *func, args)?,
+            Expr::MapValue { map, to, value } => {
+                let value = self.eval(value)?;
+                let Some(map) = self.plan.values.get(map.index()) else { return Ok(Value::Null) };
+                self.map_value(map, *to, &value)?
+            }
+            Expr::MapSet { map, to, value } => {
+                let value = self.eval(value)?;
+                let (Some(map), Value::Set(items)) = (self.plan.values.get(map.index()), &value) else {
+                    return Ok(value);
+                };
+                let mut mapped = Vec::new();
+                for item in items {
+                    match self.map_value(map, *to, &Value::Text(item.clone())) {
+                        Ok(Value::Text(text)) => mapped.push(text),
+                        Ok(_) | Err(Stop::Skip(_)) => {}
+                        Err(stop) => return Err(stop),
+                    }
+                }
+                Value::set(mapped)
+            }
+            Expr::MapStage { maps, to, value } => self.map_stage(maps, *to, value)?.0,
+            Expr::MapScope { maps, to, value } => self.map_stage(maps, *to, value)?.1,
+            Expr::MapOwner { map, to, value } => {
+                let value = self.eval(value)?;
+                self.look_up(&value, |id| self.context.owner(*map, *to, id))?
+            }
+            Expr::LinkedId { sync, to, value } => {
+                let value = self.eval(value)?;
+                self.look_up(&value, |id| self.context.linked_id(*sync, *to, id))?
+            }
+            Expr::Convert { converter, to, value } => {
+                let value = self.eval(value)?;
+                convert::apply(converter, *to, &value, self.current)?
+            }
+            Expr::Associated { quantifier, object, condition } => self.associated(*quantifier, *object, condition.as_deref())?,
+            Expr::InList(list) => Value::Bool(self.at_hand().is_some_and(|record| self.context.in_list(list, record))),
+            Expr::Linked(sync) => Value::Bool(self.at_hand().is_some_and(|record| self.context.is_linked(*sync, record))),
+            Expr::IsPrivate(inner) => Value::Bool(self.truth(inner)? && self.is_private()),
+        })
+    }
+
+    fn at_hand(&self) -> Option<&'e Record> {
+        self.left.or(self.right)
+    }
+
+    /// A Salesforce contact that belongs to no account: every `AccountId` slot that was read is blank.
+    fn is_private(&self) -> bool {
+        let Some(record) = self.at_hand() else { return false };
+        let ids = self.plan.objects.iter().filter_map(|object| {
+            let index = object.fields.iter().position(|field| field.name == "AccountId")?;
+            (object.fields.len() == record.slots.len()).then(|| record.slot(index))
+        });
+        ids.into_iter().all(|slot| slot.is_none_or(Value::is_blank))
+    }
+
+    /// Like `eval`, but what is absent reads as null: `is set` asks, it writes nothing.
+    fn eval_or_null(&self, expr: &Expr) -> Answer {
+        match self.eval(expr) {
+            Err(Stop::Skip("absent")) => Ok(Value::Null),
+            other => other,
+        }
+    }
+
+    pub fn truth(&self, expr: &Expr) -> Result<bool, Stop> {
+        Ok(matches!(self.eval(expr)?, Value::Bool(true)))
+    }
+
+    fn binary(&self, op: BinaryOp, left: &Expr, right: &Expr) -> Answer {
+        match op {
+            BinaryOp::And => return Ok(Value::Bool(self.truth(left)? && self.truth(right)?)),
+            BinaryOp::Or => return Ok(Value::Bool(self.truth(left)? || self.truth(right)?)),
+            _ => {}
+        }
+        let (a, b) = (self.eval(left)?, self.eval(right)?);
+        Ok(match op {
+            BinaryOp::Equal => Value::Bool(equal(&a, &b)),
+            BinaryOp::NotEqual => Value::Bool(!equal(&a, &b)),
+            BinaryOp::Less => Value::Bool(compare(&a, &b) == Some(Ordering::Less)),
+            BinaryOp::LessEqual => Value::Bool(matches!(compare(&a, &b), Some(Ordering::Less | Ordering::Equal))),
+            BinaryOp::Greater => Value::Bool(compare(&a, &b) == Some(Ordering::Greater)),
+            BinaryOp::GreaterEqual => Value::Bool(matches!(compare(&a, &b), Some(Ordering::Greater | Ordering::Equal))),
+            BinaryOp::In | BinaryOp::Contains => {
+                let (whole, part) = if op == BinaryOp::In { (&b, &a) } else { (&a, &b) };
+                Value::Bool(match (whole, part) {
+                    (Value::Set(items), Value::Text(text)) => items.contains(text),
+                    (Value::Text(whole), Value::Text(part)) => whole.contains(&**part),
+                    _ => false,
+                })
+            }
+            BinaryOp::StartsWith | BinaryOp::EndsWith => {
+                let both = a.as_text().zip(b.as_text());
+                let starts = op == BinaryOp::StartsWith;
+                Value::Bool(both.is_some_and(|(a, b)| if starts { a.starts_with(b) } else { a.ends_with(b) }))
+            }
+            BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply | BinaryOp::Divide => arithmetic(op, &a, &b)?,
+            BinaryOp::And | BinaryOp::Or => Value::Null,
+        })
+    }
+
+    fn map_value(&self, map: &ValueMap, to: Side, value: &Value) -> Answer {
+        if value.is_blank() {
+            return Ok(Value::Null);
+        }
+        let text = value.to_string();
+        let (table, back, otherwise) = match to {
+            Side::Right => (&map.to_right, &map.to_left, &map.else_right),
+            Side::Left => (&map.to_left, &map.to_right, &map.else_left),
+        };
+        // Several values may come from one: the target keeps its own while that still means the same.
+        if let Some(Value::Text(current)) = self.current
+            && back.get(&**current) == Some(&text)
+        {
+            return Ok(Value::Text(current.clone()));
+        }
+        match table.get(&text) {
+            Some(mapped) => Ok(Value::text(mapped.as_str())),
+            None => unlisted(otherwise, &map.name, &text),
+        }
+    }
+
+    /// The stage and the scope (pipeline, record type) that go with the source's stage.
+    fn map_stage(&self, maps: &[StagesId], to: Side, value: &Expr) -> Result<(Value, Value), Stop> {
+        let value = self.eval(value)?;
+        let Some(stage) = value.as_text().filter(|stage| !stage.is_empty()) else {
+            return Err(Stop::SkipRecord("stage-unmapped"));
+        };
+        let mut otherwise: Option<&Else> = None;
+        for id in maps {
+            let Some(map) = self.plan.stages.get(id.index()) else { continue };
+            if !self.in_scope(map, to.other()) {
+                continue;
+            }
+            let (table, back, scope, other) = match to {
+                Side::Right => (&map.to_right, &map.to_left, &map.right_scope, &map.else_right),
+                Side::Left => (&map.to_left, &map.to_right, &map.left_scope, &map.else_left),
+            };
+            let scope = scope.as_ref().map_or(Value::Null, |scope| Value::text(scope.as_str()));
+            if let Some(Value::Text(current)) = self.current
+                && back.get(&**current).is_some_and(|mapped| mapped == stage)
+            {
+                return Ok((Value::Text(current.clone()), scope));
+            }
+            if let Some(mapped) = table.get(stage) {
+                return Ok((Value::text(mapped.as_str()), scope));
+            }
+            otherwise.get_or_insert(other);
+        }
+        match otherwise {
+            Some(Else::Fail) => Err(Stop::Fail(format!("stage \"{stage}\" is not mapped"))),
+            Some(Else::Hold) => Err(Stop::Hold(format!("stage \"{stage}\" is not mapped"))),
+            Some(Else::To(value)) => Ok((Value::text(value.as_str()), Value::Null)),
+            _ => Err(Stop::SkipRecord("stage-unmapped")),
+        }
+    }
+
+    /// Whether the source record stands in the map's pipeline or record type.
+    fn in_scope(&self, map: &StageMap, source: Side) -> bool {
+        let (scope, field) = match source {
+            Side::Left => (&map.left_scope, map.left_scope_field),
+            Side::Right => (&map.right_scope, map.right_scope_field),
+        };
+        let (Some(scope), Some(field)) = (scope, field) else { return true };
+        match self.record(source).and_then(|record| record.slot(field.index())) {
+            Some(Value::Text(value)) => same_id(value, scope),
+            // A record without one stands in the default: it takes the first map that lists its stage.
+            _ => true,
+        }
+    }
+
+    fn look_up(&self, value: &Value, find: impl Fn(&str) -> Lookup) -> Answer {
+        let Some(id) = value.as_text().filter(|id| !id.is_empty()) else { return Ok(Value::Null) };
+        match find(id) {
+            Lookup::Found(found) => Ok(Value::Text(found)),
+            Lookup::Missing(why) => Err(Stop::Hold(why)),
+            Lookup::Skip => Err(Stop::Skip("unmatched")),
+            Lookup::Blank => Ok(Value::Null),
+        }
+    }
+
+    fn associated(&self, quantifier: Quantifier, object: ObjectId, condition: Option<&Expr>) -> Answer {
+        let Some(record) = self.at_hand() else { return Ok(Value::Bool(false)) };
+        let others = self.context.associated(object, record);
+        let mut count = 0_u32;
+        for other in &others {
+            let holds = match condition {
+                None => true,
+                Some(condition) => Env { left: Some(other), right: Some(other), ..*self }.truth(condition)?,
+            };
+            count += u32::from(holds);
+        }
+        let all = others.len() == count as usize;
+        Ok(match quantifier {
+            Quantifier::Any => Value::Bool(count > 0),
+            Quantifier::All => Value::Bool(all && count > 0),
+            Quantifier::No => Value::Bool(count == 0),
+            Quantifier::Count => Value::Number(Decimal::from(count)),
+        })
+    }
+}
+
+/// Salesforce ids are the same in 15 and in 18 characters.
+fn same_id(a: &str, b: &str) -> bool {
+    a == b || (a.len() >= 15 && b.len() >= 15 && a.len() != b.len() && a.get(..15) == b.get(..15))
+}
+
+fn unlisted(otherwise: &Else, map: &str, value: &str) -> Answer {
+    match otherwise {
+        Else::Skip => Err(Stop::Skip("unmapped")),
+        Else::Hold => Err(Stop::Hold(format!("`{map}` does not list \"{value}\""))),
+        Else::Fail => Err(Stop::Fail(format!("`{map}` does not list \"{value}\""))),
+        Else::To(value) => Ok(Value::text(value.as_str())),
+    }
+}
+
+/// Equality of expressions: nothing equals null, not even null.
+pub fn equal(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Null, _) | (_, Value::Null) => false,
+        (Value::Text(a), Value::Text(b)) => a == b,
+        (Value::Bool(a), Value::Text(b)) | (Value::Text(b), Value::Bool(a)) => **b == *a.to_string(),
+        (a, b) => a == b,
+    }
+}
+
+fn compare(a: &Value, b: &Value) -> Option<Ordering> {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => Some(a.cmp(b)),
+        (Value::Text(a), Value::Text(b)) => Some(a.cmp(b)),
+        (Value::Date(a), Value::Date(b)) => Some(a.cmp(b)),
+        (Value::DateTime(a), Value::DateTime(b)) => Some(a.cmp(b)),
+        _ => None,
+    }
+}
+
+fn arithmetic(op: BinaryOp, a: &Value, b: &Value) -> Answer {
+    let (Value::Number(a), Value::Number(b)) = (a, b) else { return Ok(Value::Null) };
+    let result = match op {
+        BinaryOp::Add => a.checked_add(*b),
+        BinaryOp::Subtract => a.checked_sub(*b),
+        BinaryOp::Multiply => a.checked_mul(*b),
+        _ => a.checked_div(*b),
+    };
+    match result {
+        Some(number) => Ok(Value::Number(number.normalize())),
+        None if b.is_zero() => Err(Stop::Hold("a division by zero".to_owned())),
+        None => Err(Stop::Hold("a number beyond what can be kept exactly".to_owned())),
+    }
+}
