@@ -1,7 +1,7 @@
 //! The built-in converters, each in both directions.
 
-use rust_decimal::Decimal;
 use jiff::tz::TimeZone;
+use rust_decimal::Decimal;
 
 use super::eval::{Answer, Stop};
 use crate::plan::ir::{Convert, Side};
@@ -62,7 +62,9 @@ fn calendar_day(zone: &str, value: &Value, current: Option<&Value>) -> Answer {
             {
                 return Ok(Value::DateTime(*at));
             }
-            let start = date.to_zoned_datetime(zone).map_err(|_| Stop::Hold("this day does not exist in the zone".to_owned()))?;
+            let start = date
+                .to_zoned_datetime(zone)
+                .map_err(|_| Stop::Hold("this day does not exist in the zone".to_owned()))?;
             Ok(Value::DateTime(Millis(start.timestamp().as_millisecond())))
         }
         other => Ok(other.clone()),
@@ -97,12 +99,36 @@ pub fn host(text: &str) -> String {
 
 /// Country calling codes of regions that people sell in; others need a number with `+`.
 const CALLING_CODES: [(&str, &str, bool); 30] = [
-    ("US", "1", false), ("CA", "1", false), ("GB", "44", true), ("IE", "353", true), ("DE", "49", true),
-    ("FR", "33", true), ("IT", "39", false), ("ES", "34", false), ("PT", "351", false), ("NL", "31", true),
-    ("BE", "32", true), ("LU", "352", false), ("AT", "43", true), ("CH", "41", true), ("SE", "46", true),
-    ("NO", "47", false), ("DK", "45", false), ("FI", "358", true), ("PL", "48", false), ("CZ", "420", false),
-    ("AU", "61", true), ("NZ", "64", true), ("JP", "81", true), ("CN", "86", true), ("IN", "91", true),
-    ("BR", "55", true), ("MX", "52", false), ("SG", "65", false), ("ZA", "27", true), ("AE", "971", true),
+    ("US", "1", false),
+    ("CA", "1", false),
+    ("GB", "44", true),
+    ("IE", "353", true),
+    ("DE", "49", true),
+    ("FR", "33", true),
+    ("IT", "39", false),
+    ("ES", "34", false),
+    ("PT", "351", false),
+    ("NL", "31", true),
+    ("BE", "32", true),
+    ("LU", "352", false),
+    ("AT", "43", true),
+    ("CH", "41", true),
+    ("SE", "46", true),
+    ("NO", "47", false),
+    ("DK", "45", false),
+    ("FI", "358", true),
+    ("PL", "48", false),
+    ("CZ", "420", false),
+    ("AU", "61", true),
+    ("NZ", "64", true),
+    ("JP", "81", true),
+    ("CN", "86", true),
+    ("IN", "91", true),
+    ("BR", "55", true),
+    ("MX", "52", false),
+    ("SG", "65", false),
+    ("ZA", "27", true),
+    ("AE", "971", true),
 ];
 
 /// Digits in E.164 when the number says its country or the region is known; else the text as it is.
@@ -140,13 +166,17 @@ fn plain_text(html: &str) -> String {
             continue;
         };
         let name = tag.trim_start_matches('/').split([' ', '/']).next().unwrap_or("").to_lowercase();
-        if matches!(name.as_str(), "br" | "p" | "div" | "li" | "tr" | "h1" | "h2" | "h3") && !out.is_empty() && !out.ends_with('\n') {
+        if matches!(name.as_str(), "br" | "p" | "div" | "li" | "tr" | "h1" | "h2" | "h3")
+            && !out.is_empty()
+            && !out.ends_with('\n')
+        {
             out.push('\n');
         }
         rest = behind;
     }
     out.push_str(rest);
-    let entities = [("&nbsp;", " "), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
+    let entities =
+        [("&nbsp;", " "), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
     let text = entities.iter().fold(out, |text, (entity, c)| text.replace(entity, c));
     text.trim().to_owned()
 }
@@ -166,7 +196,10 @@ mod tests {
         }
         let there = apply(&Convert::WebAddress, Side::Right, &Value::text("acme.example"), None).unwrap();
         assert_eq!(there, Value::text("https://acme.example"));
-        assert_eq!(apply(&Convert::WebAddress, Side::Left, &there, None).unwrap(), Value::text("acme.example"));
+        assert_eq!(
+            apply(&Convert::WebAddress, Side::Left, &there, None).unwrap(),
+            Value::text("acme.example")
+        );
     }
 
     #[test]

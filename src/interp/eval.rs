@@ -8,7 +8,8 @@ use rust_decimal::Decimal;
 
 use super::{convert, functions};
 use crate::plan::ir::{
-    BinaryOp, Else, Expr, ObjectId, OwnersId, Quantifier, Side, StageMap, StagesId, SyncId, SyncPlan, ValueMap,
+    BinaryOp, Else, Expr, ObjectId, OwnersId, Quantifier, Side, StageMap, StagesId, SyncId, SyncPlan,
+    ValueMap,
 };
 use crate::record::Record;
 use crate::value::Value;
@@ -121,7 +122,9 @@ impl<'e> Env<'e> {
             Expr::In { value, list } => {
                 let value = self.eval(value)?;
                 Value::Bool(match &value {
-                    Value::Set(items) => list.iter().any(|wanted| items.iter().any(|item| Some(&**item) == wanted.as_text())),
+                    Value::Set(items) => {
+                        list.iter().any(|wanted| items.iter().any(|item| Some(&**item) == wanted.as_text()))
+                    }
                     value => list.iter().any(|wanted| equal(value, wanted)),
                 })
             }
@@ -130,7 +133,9 @@ impl<'e> Env<'e> {
             Expr::Between { value, low, high } => {
                 let (value, low, high) = (self.eval(value)?, self.eval(low)?, self.eval(high)?);
                 let at_least = compare(&value, &low).is_some_and(|order| order != Ordering::Less);
-                Value::Bool(at_least && compare(&value, &high).is_some_and(|order| order != Ordering::Greater))
+                Value::Bool(
+                    at_least && compare(&value, &high).is_some_and(|order| order != Ordering::Greater),
+                )
             }
             Expr::Matches { value, pattern } => {
                 let value = self.eval(value)?;
@@ -138,7 +143,11 @@ impl<'e> Env<'e> {
                 Value::Bool(value.as_text().zip(regex).is_some_and(|(text, regex)| regex.is_match(text)))
             }
             Expr::If { condition, then, otherwise } => {
-                if self.truth(condition)? { self.eval(then)? } else { self.eval(otherwise)? }
+                if self.truth(condition)? {
+                    self.eval(then)?
+                } else {
+                    self.eval(otherwise)?
+                }
             }
             Expr::Call { func, args } => functions::call(self, *func, args)?,
             Expr::MapValue { map, to, value } => {
@@ -175,9 +184,15 @@ impl<'e> Env<'e> {
                 let value = self.eval(value)?;
                 convert::apply(converter, *to, &value, self.current)?
             }
-            Expr::Associated { quantifier, object, condition } => self.associated(*quantifier, *object, condition.as_deref())?,
-            Expr::InList(list) => Value::Bool(self.at_hand().is_some_and(|record| self.context.in_list(list, record))),
-            Expr::Linked(sync) => Value::Bool(self.at_hand().is_some_and(|record| self.context.is_linked(*sync, record))),
+            Expr::Associated { quantifier, object, condition } => {
+                self.associated(*quantifier, *object, condition.as_deref())?
+            }
+            Expr::InList(list) => {
+                Value::Bool(self.at_hand().is_some_and(|record| self.context.in_list(list, record)))
+            }
+            Expr::Linked(sync) => {
+                Value::Bool(self.at_hand().is_some_and(|record| self.context.is_linked(*sync, record)))
+            }
             Expr::IsPrivate(inner) => Value::Bool(self.truth(inner)? && self.is_private()),
         })
     }
@@ -219,9 +234,13 @@ impl<'e> Env<'e> {
             BinaryOp::Equal => Value::Bool(equal(&a, &b)),
             BinaryOp::NotEqual => Value::Bool(!equal(&a, &b)),
             BinaryOp::Less => Value::Bool(compare(&a, &b) == Some(Ordering::Less)),
-            BinaryOp::LessEqual => Value::Bool(matches!(compare(&a, &b), Some(Ordering::Less | Ordering::Equal))),
+            BinaryOp::LessEqual => {
+                Value::Bool(matches!(compare(&a, &b), Some(Ordering::Less | Ordering::Equal)))
+            }
             BinaryOp::Greater => Value::Bool(compare(&a, &b) == Some(Ordering::Greater)),
-            BinaryOp::GreaterEqual => Value::Bool(matches!(compare(&a, &b), Some(Ordering::Greater | Ordering::Equal))),
+            BinaryOp::GreaterEqual => {
+                Value::Bool(matches!(compare(&a, &b), Some(Ordering::Greater | Ordering::Equal)))
+            }
             BinaryOp::In | BinaryOp::Contains => {
                 let (whole, part) = if op == BinaryOp::In { (&b, &a) } else { (&a, &b) };
                 Value::Bool(match (whole, part) {
@@ -235,7 +254,9 @@ impl<'e> Env<'e> {
                 let starts = op == BinaryOp::StartsWith;
                 Value::Bool(both.is_some_and(|(a, b)| if starts { a.starts_with(b) } else { a.ends_with(b) }))
             }
-            BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply | BinaryOp::Divide => arithmetic(op, &a, &b)?,
+            BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply | BinaryOp::Divide => {
+                arithmetic(op, &a, &b)?
+            }
             BinaryOp::And | BinaryOp::Or => Value::Null,
         })
     }

@@ -49,7 +49,8 @@ fn arg(env: &Env<'_>, args: &[Expr], index: usize) -> Answer {
 
 fn in_zone(at: &Value, zone: &Value) -> Answer {
     let (Value::DateTime(at), Some(zone)) = (at, zone.as_text()) else { return Ok(Value::Null) };
-    let zone = jiff::tz::TimeZone::get(zone).map_err(|_| Stop::Hold(format!("\"{zone}\" is no time zone")))?;
+    let zone =
+        jiff::tz::TimeZone::get(zone).map_err(|_| Stop::Hold(format!("\"{zone}\" is no time zone")))?;
     Ok(Value::Date(at.timestamp().to_zoned_datetime(zone).date()))
 }
 
@@ -72,13 +73,21 @@ fn apply(func: Func, values: &[Value]) -> Answer {
         Func::Replace => of(text(0).replace(&text(1), &text(2))),
         Func::StripPrefix => of(text(0).strip_prefix(&text(1)).map_or_else(|| text(0), str::to_owned)),
         Func::StripSuffix => of(text(0).strip_suffix(&text(1)).map_or_else(|| text(0), str::to_owned)),
-        Func::SplitFirst => of(text(0).split_once(&text(1)).map_or_else(|| text(0), |(first, _)| first.to_owned())),
-        Func::SplitLast => of(text(0).rsplit_once(&text(1)).map_or_else(|| text(0), |(_, last)| last.to_owned())),
-        Func::Pad => of(pad(&text(0), size(1), values.get(2).map_or(' ', |_| text(2).chars().next().unwrap_or(' ')))),
+        Func::SplitFirst => {
+            of(text(0).split_once(&text(1)).map_or_else(|| text(0), |(first, _)| first.to_owned()))
+        }
+        Func::SplitLast => {
+            of(text(0).rsplit_once(&text(1)).map_or_else(|| text(0), |(_, last)| last.to_owned()))
+        }
+        Func::Pad => {
+            of(pad(&text(0), size(1), values.get(2).map_or(' ', |_| text(2).chars().next().unwrap_or(' '))))
+        }
         Func::RegexExtract => regex_extract(&text(0), &text(1), size(2)),
         Func::Domain => of(convert::domain(&text(0))),
         Func::Host => of(convert::host(&text(0))),
-        Func::EmailDomain => of(text(0).rsplit_once('@').map_or_else(String::new, |(_, domain)| domain.to_lowercase())),
+        Func::EmailDomain => {
+            of(text(0).rsplit_once('@').map_or_else(String::new, |(_, domain)| domain.to_lowercase()))
+        }
         Func::Phone => convert::phone(&text(0), values.get(1).map(|_| text(1)).as_deref()),
         Func::Round => rounded(number(0), u32::try_from(size(1)).unwrap_or(0)),
         Func::Floor => number(0).map_or(Value::Null, |n| Value::Number(n.floor())),
@@ -114,27 +123,37 @@ fn apply(func: Func, values: &[Value]) -> Answer {
         Func::Year => day(values.first()).map_or(Value::Null, |date| Value::Number(date.year().into())),
         Func::Month => day(values.first()).map_or(Value::Null, |date| Value::Number(date.month().into())),
         Func::DaysBetween => match (day(values.first()), day(values.get(1))) {
-            (Some(a), Some(b)) => Value::Number(i64::from(a.until(b).map_or(0, |span| span.get_days())).into()),
+            (Some(a), Some(b)) => {
+                Value::Number(i64::from(a.until(b).map_or(0, |span| span.get_days())).into())
+            }
             _ => Value::Null,
         },
         Func::AddDays => match (values.first(), number(1).and_then(|n| i64::try_from(n.trunc()).ok())) {
-            (Some(Value::Date(date)), Some(days)) => {
-                jiff::Span::new().try_days(days).ok().and_then(|span| date.checked_add(span).ok()).map_or(Value::Null, Value::Date)
+            (Some(Value::Date(date)), Some(days)) => jiff::Span::new()
+                .try_days(days)
+                .ok()
+                .and_then(|span| date.checked_add(span).ok())
+                .map_or(Value::Null, Value::Date),
+            (Some(Value::DateTime(at)), Some(days)) => {
+                Value::DateTime(Millis(at.0.saturating_add(days.saturating_mul(86_400_000))))
             }
-            (Some(Value::DateTime(at)), Some(days)) => Value::DateTime(Millis(at.0.saturating_add(days.saturating_mul(86_400_000)))),
             _ => Value::Null,
         },
         Func::Join => match values.first() {
             Some(Value::Set(items)) => of(items.join(&text(1))),
             _ => of(text(0)),
         },
-        Func::Split => Value::set(text(0).split(text(1).as_str()).map(str::trim).filter(|part| !part.is_empty())),
+        Func::Split => {
+            Value::set(text(0).split(text(1).as_str()).map(str::trim).filter(|part| !part.is_empty()))
+        }
         Func::Count => match values.first() {
             Some(Value::Set(items)) => Value::Number(Decimal::from(items.len())),
             _ => Value::Number(Decimal::ONE),
         },
         Func::ContainsAll => match (values.first(), values.get(1)) {
-            (Some(Value::Set(all)), Some(Value::Set(wanted))) => Value::Bool(wanted.iter().all(|item| all.contains(item))),
+            (Some(Value::Set(all)), Some(Value::Set(wanted))) => {
+                Value::Bool(wanted.iter().all(|item| all.contains(item)))
+            }
             _ => Value::Bool(false),
         },
         Func::Concat | Func::Coalesce | Func::InZone => Value::Null,
@@ -150,7 +169,8 @@ fn day(value: Option<&Value>) -> Option<jiff::civil::Date> {
 }
 
 fn rounded(number: Option<Decimal>, digits: u32) -> Value {
-    let round = |n: Decimal| n.round_dp_with_strategy(digits, RoundingStrategy::MidpointAwayFromZero).normalize();
+    let round =
+        |n: Decimal| n.round_dp_with_strategy(digits, RoundingStrategy::MidpointAwayFromZero).normalize();
     number.map_or(Value::Null, |n| Value::Number(round(n)))
 }
 

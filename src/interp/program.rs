@@ -94,7 +94,12 @@ impl<'p> SyncProgram<'p> {
     }
 
     /// Each and-ed clause of a side's filter with its verdict, in the plan's order: for `why`.
-    pub fn clauses<'s>(&'s self, context: &dyn Context, side: Side, record: &Record) -> Vec<(&'s Expr, FilterOutcome)> {
+    pub fn clauses<'s>(
+        &'s self,
+        context: &dyn Context,
+        side: Side,
+        record: &Record,
+    ) -> Vec<(&'s Expr, FilterOutcome)> {
         let filter = if side == Side::Left { &self.sync.filter_left } else { &self.sync.filter_right };
         let mut parts = Vec::new();
         let mut open: Vec<&Expr> = filter.iter().collect();
@@ -123,7 +128,14 @@ impl<'p> SyncProgram<'p> {
     }
 
     /// The match key of a record, as comparable text; `None` = blank, never matches.
-    pub fn key(&self, context: &dyn Context, arm: &Arm, index: usize, side: Side, record: &Record) -> Option<String> {
+    pub fn key(
+        &self,
+        context: &dyn Context,
+        arm: &Arm,
+        index: usize,
+        side: Side,
+        record: &Record,
+    ) -> Option<String> {
         let Match::Keys { left, right, when } = arm.matches.get(index)? else { return None };
         let env = self.env(context, side, record);
         if when.as_ref().is_some_and(|when| env.truth(when) != Ok(true)) {
@@ -154,7 +166,15 @@ impl<'p> SyncProgram<'p> {
     }
 
     /// What a row would write on side `to`. `current` is what stands there now.
-    pub fn transfer(&self, context: &dyn Context, row: &Row, arm: &Arm, to: Side, source: &Record, current: Option<&Value>) -> RowValue {
+    pub fn transfer(
+        &self,
+        context: &dyn Context,
+        row: &Row,
+        arm: &Arm,
+        to: Side,
+        source: &Record,
+        current: Option<&Value>,
+    ) -> RowValue {
         let (transfer, target) = match to {
             Side::Right => (&row.to_right, row.right),
             Side::Left => (&row.to_left, row.left),
@@ -181,8 +201,17 @@ impl<'p> SyncProgram<'p> {
     }
 
     /// Whether two values already say the same under this row, in whichever directions it goes.
-    pub fn consistent(&self, context: &dyn Context, row: &Row, arm: &Arm, left: &Record, right: &Record) -> bool {
-        let slot = |record: &Record, field: Option<crate::plan::ir::FieldId>| field.and_then(|f| record.slot(f.index()).cloned());
+    pub fn consistent(
+        &self,
+        context: &dyn Context,
+        row: &Row,
+        arm: &Arm,
+        left: &Record,
+        right: &Record,
+    ) -> bool {
+        let slot = |record: &Record, field: Option<crate::plan::ir::FieldId>| {
+            field.and_then(|f| record.slot(f.index()).cloned())
+        };
         let toward = |to: Side| {
             let (source, target_record, target) =
                 if to == Side::Right { (left, right, row.right) } else { (right, left, row.left) };
@@ -231,16 +260,25 @@ fn fit(value: Value, field: &Field, transfer: &Transfer) -> RowValue {
                 return RowValue::Value(value);
             }
             if transfer.cut {
-                return RowValue::Value(Value::text(text.chars().take(*max as usize).collect::<String>().trim_end()));
+                return RowValue::Value(Value::text(
+                    text.chars().take(*max as usize).collect::<String>().trim_end(),
+                ));
             }
-            RowValue::Hold(format!("{} takes {max} characters, the value has {}", field.name, text.chars().count()))
+            RowValue::Hold(format!(
+                "{} takes {max} characters, the value has {}",
+                field.name,
+                text.chars().count()
+            ))
         }
-        (FieldType::Option, Value::Text(text)) if !field.options.is_empty() && !field.options.iter().any(|o| **o == **text) => {
+        (FieldType::Option, Value::Text(text))
+            if !field.options.is_empty() && !field.options.iter().any(|o| **o == **text) =>
+        {
             RowValue::Hold(format!("{} has no value \"{text}\"", field.name))
         }
-        (FieldType::Int { .. } | FieldType::Decimal(_) | FieldType::Money(_) | FieldType::Percent { .. }, Value::Number(number)) => {
-            fit_number(*number, field)
-        }
+        (
+            FieldType::Int { .. } | FieldType::Decimal(_) | FieldType::Money(_) | FieldType::Percent { .. },
+            Value::Number(number),
+        ) => fit_number(*number, field),
         _ => RowValue::Value(value),
     }
 }
@@ -248,7 +286,9 @@ fn fit(value: Value, field: &Field, transfer: &Transfer) -> RowValue {
 fn fit_number(number: Decimal, field: &Field) -> RowValue {
     let (precision, scale) = match &field.ty {
         FieldType::Int { digits } => (digits.or(Some(9)), Some(0)),
-        FieldType::Decimal(d) | FieldType::Money(d) | FieldType::Percent { digits: d, .. } => (d.precision, d.scale),
+        FieldType::Decimal(d) | FieldType::Money(d) | FieldType::Percent { digits: d, .. } => {
+            (d.precision, d.scale)
+        }
         _ => (None, None),
     };
     let number = match scale {
@@ -277,9 +317,15 @@ fn collect_regexes(expr: &Expr, into: &mut BTreeMap<String, regex::Regex>) {
                 }
             }
             Expr::Let { value, body } => open.extend([&**value, &**body]),
-            Expr::Not(e) | Expr::Negate(e) | Expr::IsSet(e) | Expr::IsBlank(e) | Expr::IsPrivate(e) => open.push(e),
-            Expr::In { value, .. } | Expr::Convert { value, .. } | Expr::MapValue { value, .. } => open.push(value),
-            Expr::MapSet { value, .. } | Expr::MapStage { value, .. } | Expr::MapScope { value, .. } => open.push(value),
+            Expr::Not(e) | Expr::Negate(e) | Expr::IsSet(e) | Expr::IsBlank(e) | Expr::IsPrivate(e) => {
+                open.push(e)
+            }
+            Expr::In { value, .. } | Expr::Convert { value, .. } | Expr::MapValue { value, .. } => {
+                open.push(value)
+            }
+            Expr::MapSet { value, .. } | Expr::MapStage { value, .. } | Expr::MapScope { value, .. } => {
+                open.push(value)
+            }
             Expr::MapOwner { value, .. } | Expr::LinkedId { value, .. } => open.push(value),
             Expr::Binary { left, right, .. } => open.extend([&**left, &**right]),
             Expr::Between { value, low, high } => open.extend([&**value, &**low, &**high]),

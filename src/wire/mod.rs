@@ -27,9 +27,10 @@ pub fn decode(kind: SystemKind, ty: &FieldType, json: &Json) -> Result<Value, Wi
             _ => Ok(Value::text(if *value { "true" } else { "false" })),
         },
         Json::Number(number) => match ty {
-            FieldType::Int { .. } | FieldType::Decimal(_) | FieldType::Money(_) | FieldType::Percent { .. } => {
-                decimal(&number.to_string(), ty)
-            }
+            FieldType::Int { .. }
+            | FieldType::Decimal(_)
+            | FieldType::Money(_)
+            | FieldType::Percent { .. } => decimal(&number.to_string(), ty),
             FieldType::Date | FieldType::DateTime => text_value(ty, &number.to_string()),
             _ => Ok(Value::text(number.to_string())),
         },
