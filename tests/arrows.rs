@@ -1,5 +1,12 @@
 //! Modules import only from those before them: the order of the phases is also the order of the imports.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test may stop at the first surprise"
+)]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

@@ -1,5 +1,12 @@
 //! The language: what parses, and what is said about what does not.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test may stop at the first surprise"
+)]
+
 use std::path::Path;
 
 use twinmap::diag::render::text;

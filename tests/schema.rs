@@ -1,5 +1,12 @@
 //! Vendors' answers become schemas; snapshots keep them.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test may stop at the first surprise"
+)]
+
 use std::path::{Path, PathBuf};
 
 use twinmap::schema::import::{Kind, empty, import};

@@ -99,6 +99,7 @@ pub struct RouteLine<'a> {
 }
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a handful exist per program")]
 pub enum Match<'a> {
     StoredId,
     Matcher(String),

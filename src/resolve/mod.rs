@@ -79,15 +79,11 @@ pub fn resolve<'a>(schemas: &'a Schemas, program: &'a ast::Program) -> (Program<
                 resolver.policy(item);
                 resolved.policies.push(item.clone());
             }
-            ast::Item::Writeback(item) => {
-                if resolver.systems_exist(&[&item.from, &item.to]) {
-                    resolved.writebacks.push(item.clone());
-                }
+            ast::Item::Writeback(item) if resolver.systems_exist(&[&item.from, &item.to]) => {
+                resolved.writebacks.push(item.clone());
             }
-            ast::Item::CrmSettings(item) => {
-                if resolver.systems_exist(&[&item.system, &item.crm]) {
-                    resolved.crm_settings.push(item.clone());
-                }
+            ast::Item::CrmSettings(item) if resolver.systems_exist(&[&item.system, &item.crm]) => {
+                resolved.crm_settings.push(item.clone());
             }
             _ => {}
         }

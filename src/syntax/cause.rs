@@ -95,10 +95,10 @@ pub struct Frame<'a> {
 pub fn cause(piece: Piece<'_>, stop: &Stop, frame: Frame<'_>) -> Diagnostic {
     let code = code_only(piece.text);
     let span = |at: usize, length: usize| Span::new(piece.file, piece.start + at, piece.start + at + length);
-    if frame.has_arrow {
-        if let Some((at, written, meant)) = wrong_arrow(&code) {
-            return wording::wrong_arrow(span(at, written.len()), written, meant);
-        }
+    if frame.has_arrow
+        && let Some((at, written, meant)) = wrong_arrow(&code)
+    {
+        return wording::wrong_arrow(span(at, written.len()), written, meant);
     }
     if let Some((word, words)) = frame.colon
         && let Some(diagnostic) = missing_colon(piece, &code, word, words)
