@@ -1,1 +1,65 @@
-//! The simulated CRMs: one model, two faces.
+//! Simulated CRMs on loopback, for trying and testing: the vendors' wire shapes over one made-up business world.
+//!
+//! A face is synchronous and deterministic (same seed, same requests, same answers), so the same code serves a
+//! socket and runs inside a test. Never a real CRM: only loopback addresses are served.
+
+pub mod core;
+pub mod hubspot;
+pub mod salesforce;
+pub mod seed;
+pub mod server;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use self::core::clock::SimClock;
+use self::core::log::Log;
+use self::seed::{Size, Universe};
+
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub seed: u64,
+    pub size: Size,
+    pub hubspot: SocketAddr,
+    pub salesforce: SocketAddr,
+    /// Added to each answer.
+    pub latency: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self { seed: 1, size: Size::default(), hubspot: any, salesforce: any, latency: Duration::ZERO }
+    }
+}
+
+/// The simulated CRMs without a server around them.
+pub struct Sandbox {
+    pub clock: SimClock,
+    pub log: Log,
+    pub hubspot: Arc<Mutex<hubspot::HubSpot>>,
+    pub salesforce: Arc<Mutex<salesforce::Salesforce>>,
+    pub hubspot_token: String,
+    pub salesforce_token: String,
+}
+
+impl Sandbox {
+    pub fn new(seed: u64, size: Size, clock: SimClock) -> Self {
+        let universe = Universe::generate(seed, size);
+        let log = Log::default();
+        let hubspot_token = "pat-na1-5a4db0c5-0000-4000-8000-000000000001".to_string();
+        let salesforce_token = "00D5g000004TWIN!AQcAQFzT.sandboxSessionIdOfTwinmap".to_string();
+        let hubspot = hubspot::HubSpot::new(clock.clone(), log.clone(), &universe, &hubspot_token);
+        let salesforce =
+            salesforce::Salesforce::new(clock.clone(), log.clone(), &universe, &salesforce_token);
+        Self {
+            clock,
+            log,
+            hubspot: Arc::new(Mutex::new(hubspot)),
+            salesforce: Arc::new(Mutex::new(salesforce)),
+            hubspot_token,
+            salesforce_token,
+        }
+    }
+}
