@@ -1,1 +1,178 @@
-//! The state store: links, bases, inbox, intents, ledger.
+//! What a project remembers between runs: links with their bases, the inbox, watermarks, the journal, the ledger.
+//!
+//! SQLite in WAL mode with `synchronous=FULL`: an intent that was committed survives a power loss. The file is
+//! opened by one process at a time (an operating system lock, freed when the process dies). `in_memory` is the same
+//! store without a file, for tests. Only this module knows SQL.
+
+pub mod feed;
+pub mod journal;
+pub mod links;
+mod lock;
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, ErrorCode};
+
+pub use feed::InboxEntry;
+pub use journal::{Finished, Hold, Intent, LedgerRow, OpenIntent, RunRow};
+pub use links::{Bases, Link, LinkState};
+
+const FORMAT: &str = "1";
+
+/// What went wrong with the state.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    #[error("another run holds the state ({0})")]
+    Locked(String),
+    #[error("the state {} can't be written: {cause}", .path.display())]
+    NotWritable { path: PathBuf, cause: String },
+    #[error("the disk of the state is full; nothing was lost")]
+    Full,
+    #[error("the state is damaged: {0}")]
+    Damaged(String),
+    #[error("the state has format {0}, this twinmap reads format {FORMAT}")]
+    Format(String),
+    #[error("the state can't be used: {0}")]
+    Other(String),
+}
+
+impl From<rusqlite::Error> for StateError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => StateError::Full,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                StateError::Damaged(error.to_string())
+            }
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                StateError::Locked(error.to_string())
+            }
+            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+                StateError::NotWritable { path: PathBuf::new(), cause: error.to_string() }
+            }
+            _ => StateError::Other(error.to_string()),
+        }
+    }
+}
+
+impl From<serde_json::Error> for StateError {
+    fn from(error: serde_json::Error) -> Self {
+        StateError::Damaged(error.to_string())
+    }
+}
+
+pub type StateResult<T> = Result<T, StateError>;
+
+/// An open state. Dropping it frees the lock.
+pub struct Store {
+    db: Connection,
+    /// Held for as long as the store is open.
+    _lock: Option<lock::Lock>,
+}
+
+impl Store {
+    /// Opens or creates the state file and takes its lock.
+    ///
+    /// # Errors
+    /// [`StateError::Locked`] while another process has it; the folder is not writable; the file is no state.
+    pub fn open(path: &Path) -> StateResult<Store> {
+        if let Some(folder) = path.parent() {
+            let fail = |cause: std::io::Error| StateError::NotWritable {
+                path: path.to_owned(),
+                cause: cause.to_string(),
+            };
+            lock::private_folder(folder).map_err(fail)?;
+        }
+        let lock = lock::Lock::take(&path.with_extension("lock"))?;
+        let db = Connection::open(path).map_err(|error| named(error, path))?;
+        let store = Store { db, _lock: Some(lock) };
+        store.prepare().map_err(|error| match error {
+            StateError::NotWritable { cause, .. } => StateError::NotWritable { path: path.to_owned(), cause },
+            other => other,
+        })?;
+        lock::private_file(path);
+        Ok(store)
+    }
+
+    /// Opens an existing state for reading beside a run; `None` when there is none yet.
+    pub fn open_reading(path: &Path) -> StateResult<Option<Store>> {
+        if !path.exists() {
+            return Ok(None);
+        }
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(path, flags).map_err(|error| named(error, path))?;
+        let store = Store { db, _lock: None };
+        store.check_format()?;
+        Ok(Some(store))
+    }
+
+    /// A store that lives as long as the value.
+    pub fn in_memory() -> StateResult<Store> {
+        let store = Store { db: Connection::open_in_memory()?, _lock: None };
+        store.prepare()?;
+        Ok(store)
+    }
+
+    fn prepare(&self) -> StateResult<()> {
+        self.db.busy_timeout(std::time::Duration::from_secs(2))?;
+        self.db.pragma_update(None, "journal_mode", "WAL")?;
+        self.db.pragma_update(None, "synchronous", "FULL")?;
+        self.db.pragma_update(None, "foreign_keys", "ON")?;
+        let sound: String = self.db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        if sound != "ok" {
+            return Err(StateError::Damaged(sound));
+        }
+        self.db.execute_batch(include_str!("schema.sql"))?;
+        self.db.execute("INSERT OR IGNORE INTO meta VALUES ('format', ?1)", [FORMAT])?;
+        self.check_format()
+    }
+
+    fn check_format(&self) -> StateResult<()> {
+        match self.meta("format")? {
+            Some(format) if format == FORMAT => Ok(()),
+            other => Err(StateError::Format(other.unwrap_or_default())),
+        }
+    }
+
+    pub fn meta(&self, key: &str) -> StateResult<Option<String>> {
+        let mut query = self.db.prepare_cached("SELECT value FROM meta WHERE key = ?1")?;
+        let mut rows = query.query([key])?;
+        Ok(rows.next()?.map(|row| row.get(0)).transpose()?)
+    }
+
+    pub fn set_meta(&self, key: &str, value: &str) -> StateResult<()> {
+        self.db.prepare_cached("INSERT OR REPLACE INTO meta VALUES (?1, ?2)")?.execute([key, value])?;
+        Ok(())
+    }
+
+    /// Moves on with every run that wrote; a saved change set is bound to it.
+    pub fn version(&self) -> StateResult<u64> {
+        Ok(self.meta("version")?.and_then(|text| text.parse().ok()).unwrap_or(0))
+    }
+
+    pub fn bump_version(&self) -> StateResult<()> {
+        self.set_meta("version", &(self.version()? + 1).to_string())
+    }
+
+    /// Runs `work` in one transaction: all of it is kept, or nothing.
+    pub fn atomically<T>(&self, work: impl FnOnce(&Store) -> StateResult<T>) -> StateResult<T> {
+        self.db.execute_batch("BEGIN IMMEDIATE")?;
+        match work(self) {
+            Ok(value) => {
+                self.db.execute_batch("COMMIT")?;
+                Ok(value)
+            }
+            Err(error) => {
+                // The first error says more than a failed roll-back, which SQLite does by itself then.
+                let _ = self.db.execute_batch("ROLLBACK");
+                Err(error)
+            }
+        }
+    }
+}
+
+fn named(error: rusqlite::Error, path: &Path) -> StateError {
+    match StateError::from(error) {
+        StateError::NotWritable { cause, .. } => StateError::NotWritable { path: path.to_owned(), cause },
+        other => other,
+    }
+}

@@ -1,0 +1,116 @@
+//! What has been seen and not dealt with yet: inbox, watermarks, associations that wait.
+
+use rusqlite::params;
+
+use super::{StateResult, Store};
+use crate::value::Millis;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InboxEntry {
+    pub id: String,
+    pub attempts: u32,
+    pub not_before: Millis,
+    pub error: String,
+}
+
+impl Store {
+    /// Adds observations; those already there keep their first time and become due again.
+    pub fn observe(&self, system: &str, object: &str, ids: &[String], now: Millis) -> StateResult<()> {
+        let mut insert = self.db.prepare_cached(
+            "INSERT INTO inbox (system, object, id, first_seen) VALUES (?1, ?2, ?3, ?4) \
+             ON CONFLICT DO UPDATE SET not_before = 0",
+        )?;
+        for id in ids {
+            insert.execute(params![system, object, id, now.0])?;
+        }
+        Ok(())
+    }
+
+    /// What is due at `now`, by id.
+    pub fn due(&self, system: &str, object: &str, now: Millis) -> StateResult<Vec<InboxEntry>> {
+        let mut query = self.db.prepare_cached(
+            "SELECT id, attempts, not_before, error FROM inbox WHERE system = ?1 AND object = ?2 AND not_before <= ?3 \
+             ORDER BY id",
+        )?;
+        let rows = query.query_map(params![system, object, now.0], |row| {
+            Ok(InboxEntry {
+                id: row.get(0)?,
+                attempts: row.get(1)?,
+                not_before: Millis(row.get(2)?),
+                error: row.get(3)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    pub fn inbox_size(&self) -> StateResult<u64> {
+        Ok(self.db.query_row("SELECT count(*) FROM inbox", [], |row| row.get::<_, i64>(0))?.unsigned_abs())
+    }
+
+    pub fn done(&self, system: &str, object: &str, id: &str) -> StateResult<()> {
+        let mut delete =
+            self.db.prepare_cached("DELETE FROM inbox WHERE system = ?1 AND object = ?2 AND id = ?3")?;
+        delete.execute([system, object, id])?;
+        Ok(())
+    }
+
+    /// Puts a record off: it stays in the inbox until `not_before`.
+    pub fn put_off(
+        &self,
+        system: &str,
+        object: &str,
+        id: &str,
+        not_before: Millis,
+        error: &str,
+    ) -> StateResult<()> {
+        let mut insert = self.db.prepare_cached(
+            "INSERT INTO inbox VALUES (?1, ?2, ?3, ?4, 1, ?4, ?5) \
+             ON CONFLICT DO UPDATE SET attempts = attempts + 1, not_before = ?4, error = ?5",
+        )?;
+        insert.execute(params![system, object, id, not_before.0, error])?;
+        Ok(())
+    }
+
+    /// In the server's time.
+    pub fn watermark(&self, system: &str, object: &str) -> StateResult<Option<Millis>> {
+        let mut query =
+            self.db.prepare_cached("SELECT at FROM watermark WHERE system = ?1 AND object = ?2")?;
+        let mut rows = query.query([system, object])?;
+        Ok(rows.next()?.map(|row| row.get(0).map(Millis)).transpose()?)
+    }
+
+    /// Never moves back.
+    pub fn set_watermark(&self, system: &str, object: &str, at: Millis) -> StateResult<()> {
+        let mut insert = self.db.prepare_cached(
+            "INSERT INTO watermark VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET at = max(at, excluded.at)",
+        )?;
+        insert.execute(params![system, object, at.0])?;
+        Ok(())
+    }
+
+    /// `record` waits for the counterpart of record `id` (at `place` of sync `through`).
+    pub fn wait_for(
+        &self,
+        (through, place, id): (&str, &str, &str),
+        (system, object, record): (&str, &str, &str),
+    ) -> StateResult<()> {
+        let mut insert =
+            self.db.prepare_cached("INSERT OR IGNORE INTO waiting VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+        insert.execute([through, place, id, system, object, record])?;
+        Ok(())
+    }
+
+    /// The counterpart is there: whoever waited for it is due.
+    pub fn wake(&self, through: &str, place: &str, id: &str, now: Millis) -> StateResult<()> {
+        let mut query = self.db.prepare_cached(
+            "DELETE FROM waiting WHERE through = ?1 AND place = ?2 AND id = ?3 RETURNING system, object, record",
+        )?;
+        let rows = query.query_map([through, place, id], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
+        })?;
+        for (system, object, record) in rows.collect::<Result<Vec<_>, _>>()? {
+            self.observe(&system, &object, &[record], now)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,58 @@
+-- One file per project and environment. Values are in each side's own canonical form.
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+-- Pairs known to be the same thing, per sync. `bases` = the last value that each side agreed on.
+CREATE TABLE IF NOT EXISTS link (
+  id INTEGER PRIMARY KEY,
+  sync TEXT NOT NULL, left_id TEXT NOT NULL, arm TEXT NOT NULL, right_id TEXT NOT NULL,
+  state TEXT NOT NULL DEFAULT 'live', reason TEXT NOT NULL DEFAULT '',
+  left_stamp INTEGER, right_stamp INTEGER, bases TEXT NOT NULL DEFAULT '{}',
+  run TEXT NOT NULL, at INTEGER NOT NULL, verified INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX IF NOT EXISTS link_left ON link (sync, left_id);
+CREATE UNIQUE INDEX IF NOT EXISTS link_right ON link (sync, arm, right_id);
+-- Records that may need work: observations, never work lists.
+CREATE TABLE IF NOT EXISTS inbox (
+  system TEXT NOT NULL, object TEXT NOT NULL, id TEXT NOT NULL, first_seen INTEGER NOT NULL,
+  attempts INTEGER NOT NULL DEFAULT 0, not_before INTEGER NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT '',
+  PRIMARY KEY (system, object, id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS watermark (
+  system TEXT NOT NULL, object TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (system, object)
+) STRICT, WITHOUT ROWID;
+-- Match keys of every record seen, so that matching never depends on a lagging search.
+CREATE TABLE IF NOT EXISTS match_key (
+  sync TEXT NOT NULL, rule INTEGER NOT NULL, place TEXT NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL,
+  PRIMARY KEY (sync, place, id, rule)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS match_by_key ON match_key (sync, rule, place, key);
+-- Write-ahead journal: append-only, each row chained to the one before it.
+CREATE TABLE IF NOT EXISTS intent (
+  seq INTEGER PRIMARY KEY, op TEXT NOT NULL UNIQUE, run TEXT NOT NULL, sync TEXT NOT NULL,
+  system TEXT NOT NULL, object TEXT NOT NULL, record TEXT NOT NULL, payload TEXT NOT NULL,
+  issued INTEGER NOT NULL, until INTEGER NOT NULL, chain TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS outcome (
+  op TEXT PRIMARY KEY, result TEXT NOT NULL, record TEXT NOT NULL, detail TEXT NOT NULL, at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+-- Every value that a run overwrote although somebody had written it since the last agreed one.
+CREATE TABLE IF NOT EXISTS ledger (
+  id INTEGER PRIMARY KEY, run TEXT NOT NULL, sync TEXT NOT NULL, system TEXT NOT NULL, object TEXT NOT NULL,
+  record TEXT NOT NULL, field TEXT NOT NULL, lost TEXT NOT NULL, won TEXT NOT NULL, rule TEXT NOT NULL,
+  at INTEGER NOT NULL
+) STRICT;
+-- What is not written, and why.
+CREATE TABLE IF NOT EXISTS hold (
+  sync TEXT NOT NULL, system TEXT NOT NULL, object TEXT NOT NULL, record TEXT NOT NULL, field TEXT NOT NULL,
+  reason TEXT NOT NULL, detail TEXT NOT NULL, since INTEGER NOT NULL,
+  PRIMARY KEY (sync, system, object, record, field)
+) STRICT, WITHOUT ROWID;
+-- Associations whose other end has no counterpart yet.
+CREATE TABLE IF NOT EXISTS waiting (
+  through TEXT NOT NULL, place TEXT NOT NULL, id TEXT NOT NULL,
+  system TEXT NOT NULL, object TEXT NOT NULL, record TEXT NOT NULL,
+  PRIMARY KEY (through, place, id, system, object, record)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS run (
+  id TEXT PRIMARY KEY, kind TEXT NOT NULL, plan TEXT NOT NULL, started INTEGER NOT NULL, ended INTEGER,
+  outcome TEXT NOT NULL, report TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
