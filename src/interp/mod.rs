@@ -9,4 +9,4 @@ mod functions;
 mod program;
 
 pub use eval::{Context, Lookup, NoContext, Stop};
-pub use program::{FilterOutcome, RowValue, SyncProgram};
+pub use program::{FilterOutcome, RowValue, SyncProgram, same};

@@ -1,1 +1,12 @@
-//! Three-way merge: (sync plan, records, links, bases, clock) to a change set; pure.
+//! From records, links and bases to what should be written: three-way merge, associations, guards. Pure.
+//!
+//! Invariant: the same inputs give the same change set, and a pair whose sides agree gives no write, whatever the
+//! clocks say. Reading, writing and remembering are the engine's business.
+
+pub mod association;
+pub mod change;
+pub mod guard;
+pub mod pair;
+
+pub use change::{Action, Change, ChangeSet, FieldChange, Skip, Summary};
+pub use pair::{FieldWrite, Held, Pair, PairOutcome};

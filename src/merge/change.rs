@@ -1,0 +1,163 @@
+//! The change set: what a run would do now, as people and machines read it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::value::Value;
+
+pub const FORMAT_VERSION: &str = "1";
+
+/// A dry-run's answer, bound to the plan, state and accounts that it was made with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChangeSet {
+    pub format_version: String,
+    /// What must still hold when it is applied.
+    pub frame: Frame,
+    pub summary: Summary,
+    pub changes: Vec<Change>,
+    pub skips: Vec<Skip>,
+    /// System -> predicted calls of an apply.
+    pub cost: BTreeMap<String, Cost>,
+    /// Guards and policies that forbid to apply this without an approval.
+    pub stops: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frame {
+    pub plan: String,
+    pub state: u64,
+    pub accounts: BTreeMap<String, String>,
+    /// Syncs that were asked for; empty = all.
+    pub syncs: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Cost {
+    pub calls: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Summary {
+    pub create: u64,
+    pub update: u64,
+    pub delete: u64,
+    pub associate: u64,
+    pub skip: u64,
+    pub hold: u64,
+    pub ambiguous: u64,
+    pub conflicts: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    Create,
+    Update,
+    Delete,
+    Associate,
+    Dissociate,
+}
+
+/// One record's change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    pub id: String,
+    pub sync: String,
+    pub system: String,
+    pub object: String,
+    /// `null` for a create.
+    pub record: Option<String>,
+    pub link: Option<String>,
+    pub action: Action,
+    pub reason: String,
+    /// The record on the other side that it comes from: `hubspot.company 512`.
+    pub source: String,
+    pub fields: Vec<FieldChange>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FieldChange {
+    pub name: String,
+    pub before: Json,
+    pub after: Json,
+    /// `hubspot.company.industry`
+    pub origin: String,
+    pub rule: String,
+    /// Both sides were edited since they last agreed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub conflict: bool,
+}
+
+/// A record or field that is left alone, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skip {
+    pub sync: String,
+    pub system: String,
+    pub object: String,
+    pub record: String,
+    /// A stable word: `filter`, `ambiguous`, `stage-unmapped`, `held`, ...
+    pub reason: String,
+    pub detail: String,
+}
+
+impl Change {
+    /// What makes it the same change in another change set.
+    pub fn same_as(&self, other: &Change) -> bool {
+        (&self.sync, &self.system, &self.object, &self.record, self.action, &self.source)
+            == (&other.sync, &other.system, &other.object, &other.record, other.action, &other.source)
+            && self.fields == other.fields
+    }
+}
+
+impl ChangeSet {
+    /// Counts the changes and skips anew.
+    pub fn summarise(&mut self) {
+        let mut sum = Summary::default();
+        for change in &self.changes {
+            match change.action {
+                Action::Create => sum.create += 1,
+                Action::Update => sum.update += 1,
+                Action::Delete => sum.delete += 1,
+                Action::Associate | Action::Dissociate => sum.associate += 1,
+            }
+            sum.conflicts += change.fields.iter().filter(|field| field.conflict).count() as u64;
+        }
+        for skip in &self.skips {
+            match skip.reason.as_str() {
+                "held" | "waiting" => sum.hold += 1,
+                "ambiguous" => sum.ambiguous += 1,
+                _ => sum.skip += 1,
+            }
+        }
+        self.summary = sum;
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// Names this change set in an approval.
+    pub fn hash(&self) -> String {
+        let text = serde_json::to_string(self).unwrap_or_default();
+        blake3::hash(text.as_bytes()).to_hex().chars().take(16).collect()
+    }
+}
+
+/// A value as change sets and reports show it.
+pub fn json(value: &Value) -> Json {
+    match value {
+        Value::Null => Json::Null,
+        Value::Bool(value) => Json::Bool(*value),
+        Value::Number(number) => number
+            .normalize()
+            .to_string()
+            .parse::<serde_json::Number>()
+            .map_or_else(|_| Json::String(number.to_string()), Json::Number),
+        Value::Set(values) => {
+            Json::Array(values.iter().map(|value| Json::String(value.to_string())).collect())
+        }
+        other => Json::String(other.to_string()),
+    }
+}
