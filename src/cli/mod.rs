@@ -9,8 +9,13 @@ pub mod exit;
 pub mod project;
 pub mod term;
 
+mod check;
+mod compile;
 mod completions;
+mod explain;
+mod load;
 mod man;
+mod schema;
 mod version;
 
 use std::path::PathBuf;
@@ -57,6 +62,14 @@ pub struct Globals {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Parse and type-check the mappings against the snapshots
+    Check(check::Args),
+    /// Write the executable sync plan
+    Compile(compile::Args),
+    /// Say what a finding's code means
+    Explain(explain::Args),
+    /// Look at the CRMs' fields, or import saved answers
+    Schema(schema::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
     /// Print the manual page
@@ -105,6 +118,10 @@ pub fn main() -> Exit {
 
 fn dispatch(app: &App, command: Command) -> CliResult {
     match command {
+        Command::Check(args) => check::run(app, &args),
+        Command::Compile(args) => compile::run(app, &args),
+        Command::Explain(args) => explain::run(app, &args),
+        Command::Schema(args) => schema::run(app, &args),
         Command::Completions(args) => completions::run(app, &args),
         Command::Man => man::run(app),
         Command::Version(args) => version::run(app, &args),

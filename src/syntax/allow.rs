@@ -1,10 +1,12 @@
 //! `# allow CODE[, CODE]: reason`: warnings that are accepted in place.
 
+use std::collections::BTreeSet;
+
 use super::ast::{Allow, Ident, Program};
 use super::outline::Comment;
 use crate::diag::errors::text as wording;
 use crate::diag::{Code, Diagnostic, Severity};
-use crate::source::{SourceMap, Span};
+use crate::source::{FileId, SourceMap, Span};
 
 /// Finds the allows among a file's comments. One that stands alone applies to the next line.
 pub(super) fn read(sources: &SourceMap, comments: &[Comment]) -> Vec<Allow> {
@@ -52,6 +54,13 @@ pub fn apply(program: &Program, sources: &SourceMap, diagnostics: Vec<Diagnostic
     let mut kept = Vec::new();
     let allows: Vec<&Allow> = program.files.iter().flat_map(|file| &file.allows).collect();
     let mut used: Vec<Vec<bool>> = allows.iter().map(|allow| vec![false; allow.codes.len()]).collect();
+    // A line with an error gives no warnings yet: its allows are not idle for that.
+    let in_error: BTreeSet<(FileId, u32)> = diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.severity == Severity::Error)
+        .map(|diagnostic| diagnostic.primary.span)
+        .map(|span| (span.file, sources.position(span.file, span.start).line))
+        .collect();
     for diagnostic in diagnostics {
         let span = diagnostic.primary.span;
         let line = sources.position(span.file, span.start).line;
@@ -83,7 +92,9 @@ pub fn apply(program: &Program, sources: &SourceMap, diagnostics: Vec<Diagnostic
                 Some(known) if known.severity() == Severity::Error => {
                     kept.push(wording::not_allowable(code.span, &code.text));
                 }
-                _ if !used => kept.push(wording::idle_allow(code.span, &code.text)),
+                _ if !used && !in_error.contains(&(allow.span.file, allow.line)) => {
+                    kept.push(wording::idle_allow(code.span, &code.text))
+                }
                 _ => {}
             }
         }

@@ -1,0 +1,153 @@
+//! A project from disk to a checked program: texts, snapshots, tree, findings, sync plan.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::App;
+use super::config::LintLevel;
+use super::error::CliError;
+use super::exit::Exit;
+use super::project::Project;
+use crate::check::check_program;
+use crate::diag::errors::text::not_utf8;
+use crate::diag::render::text::rich;
+use crate::diag::{Diagnostic, Severity, in_order};
+use crate::plan::ir::SyncPlan;
+use crate::plan::{Origin, lower};
+use crate::resolve::Schemas;
+use crate::schema::snapshot::{self, Lock, SnapshotError};
+use crate::source::SourceMap;
+use crate::syntax::{allow, ast, parse};
+
+/// Everything that one look at a project's program gives.
+pub struct Loaded {
+    pub sources: SourceMap,
+    pub program: ast::Program,
+    /// In the order of files and lines; the project's lint levels are applied.
+    pub diagnostics: Vec<Diagnostic>,
+    /// `None` while there are errors.
+    pub plan: Option<SyncPlan>,
+}
+
+impl Loaded {
+    pub fn errors(&self) -> usize {
+        self.diagnostics.iter().filter(|found| found.severity == Severity::Error).count()
+    }
+}
+
+/// Reads `twinmap.lock`; a project without one has an empty lock.
+pub fn lock(project: &Project) -> Result<Lock, CliError> {
+    let path = project.lock_file();
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Lock::parse(&text).map_err(|error| unusable(&error)),
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(Lock::default()),
+        Err(cause) => Err(CliError::read(&path, cause)),
+    }
+}
+
+fn unusable(error: &SnapshotError) -> CliError {
+    let help = match error {
+        SnapshotError::Tampered { system } | SnapshotError::Unreadable { system, .. } => {
+            format!("fetch it anew with `twinmap schema pull {system}`, or restore the committed file")
+        }
+        SnapshotError::NotLocked { system } => format!("fetch it with `twinmap schema pull {system}`"),
+        SnapshotError::OtherFormat { .. } => "update twinmap, or pull the schemas again".to_owned(),
+        SnapshotError::BadLock(_) => {
+            "restore the committed twinmap.lock, or pull the schemas again".to_owned()
+        }
+    };
+    CliError::Schema { message: error.to_string(), help: Some(help) }
+}
+
+/// The snapshots of the project's connections, held against the lock.
+pub fn schemas(project: &Project) -> Result<(Schemas, BTreeMap<String, String>), CliError> {
+    let lock = lock(project)?;
+    let mut schemas = Schemas { systems: BTreeMap::new(), without: Vec::new() };
+    let mut hashes = BTreeMap::new();
+    for name in project.connections().into_keys() {
+        let path = project.schema_dir().join(format!("{name}.json"));
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
+                if lock.hash_of(&project.env, &name).is_some() {
+                    return Err(missing(project, &path, &name));
+                }
+                schemas.without.push(name);
+                continue;
+            }
+            Err(cause) => return Err(CliError::read(&path, cause)),
+        };
+        let locked = lock.hash_of(&project.env, &name);
+        let system = snapshot::read(&name, &text, locked).map_err(|error| unusable(&error))?;
+        hashes.insert(name.clone(), snapshot::hash(&text));
+        schemas.systems.insert(name, system);
+    }
+    Ok((schemas, hashes))
+}
+
+fn missing(project: &Project, path: &Path, name: &str) -> CliError {
+    CliError::Schema {
+        message: format!(
+            "twinmap.lock names a snapshot of `{name}`, but {} is missing",
+            project.relative(path)
+        ),
+        help: Some(format!("restore the committed file, or fetch it with `twinmap schema pull {name}`")),
+    }
+}
+
+/// Parses, resolves and checks the project's program, and compiles it when there are no errors.
+pub fn program(project: &Project) -> Result<Loaded, CliError> {
+    let texts = project.texts()?;
+    let (schemas, hashes) = schemas(project)?;
+    let sources = texts.sources;
+    let (program, mut found) = parse(&sources);
+    found.extend(texts.not_utf8.iter().map(|(file, bad)| not_utf8(&sources, *file, *bad)));
+    let (diagnostics, plan) = {
+        let checked = check_program(&schemas, &program);
+        found.extend(checked.diagnostics);
+        let found = in_order(&sources, levelled(project, allow::apply(&program, &sources, found)));
+        let sound = found.iter().all(|one| one.severity != Severity::Error);
+        let origin = Origin {
+            project: project.config.project.name.clone(),
+            edition: project.config.project.edition.clone(),
+            schema_hashes: hashes,
+        };
+        (found, sound.then(|| lower(&checked.program, &schemas, &sources, &origin)))
+    };
+    Ok(Loaded { sources, program, diagnostics, plan })
+}
+
+/// Applies `[lint]`: a warning may be raised to an error or left out; errors stay errors.
+fn levelled(project: &Project, found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let level = |one: &Diagnostic| {
+        let lint = &project.config.lint;
+        lint.get(one.code.id()).or_else(|| lint.get(one.code.slug())).copied()
+    };
+    let mut kept = Vec::new();
+    for mut one in found {
+        if one.severity == Severity::Warning {
+            match level(&one) {
+                Some(LintLevel::Allow) => continue,
+                Some(LintLevel::Error) => one.severity = Severity::Error,
+                Some(LintLevel::Warn) | None => {}
+            }
+        }
+        kept.push(one);
+    }
+    kept
+}
+
+/// The project's sync plan, or its findings on stderr.
+pub fn plan(app: &App, project: &Project) -> Result<Result<(SyncPlan, Loaded), Exit>, CliError> {
+    let mut loaded = program(project)?;
+    let errors = loaded.errors();
+    match loaded.plan.take() {
+        Some(plan) => Ok(Ok((plan, loaded))),
+        None => {
+            app.term.err(&rich(&loaded.sources, &loaded.diagnostics, app.term.colour_err));
+            app.term
+                .err(&format!("{errors} error{}: nothing was done\n", if errors == 1 { "" } else { "s" }));
+            Ok(Err(Exit::Failure))
+        }
+    }
+}
