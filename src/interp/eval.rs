@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
-use super::{convert, functions};
+use super::functions;
+use crate::calc::{self, arithmetic, compare, equal};
 use crate::plan::ir::{
     BinaryOp, Else, Expr, ObjectId, OwnersId, Quantifier, Side, StageMap, StagesId, SyncId, SyncPlan,
     ValueMap,
@@ -182,7 +183,7 @@ impl<'e> Env<'e> {
             }
             Expr::Convert { converter, to, value } => {
                 let value = self.eval(value)?;
-                convert::apply(converter, *to, &value, self.current)?
+                calc::convert(converter, *to, &value, self.current).map_err(Stop::Hold)?
             }
             Expr::Associated { quantifier, object, condition } => {
                 self.associated(*quantifier, *object, condition.as_deref())?
@@ -255,7 +256,7 @@ impl<'e> Env<'e> {
                 Value::Bool(both.is_some_and(|(a, b)| if starts { a.starts_with(b) } else { a.ends_with(b) }))
             }
             BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply | BinaryOp::Divide => {
-                arithmetic(op, &a, &b)?
+                arithmetic(op, &a, &b).map_err(Stop::Hold)?
             }
             BinaryOp::And | BinaryOp::Or => Value::Null,
         })
@@ -373,40 +374,5 @@ fn unlisted(otherwise: &Else, map: &str, value: &str) -> Answer {
         Else::Hold => Err(Stop::Hold(format!("`{map}` does not list \"{value}\""))),
         Else::Fail => Err(Stop::Fail(format!("`{map}` does not list \"{value}\""))),
         Else::To(value) => Ok(Value::text(value.as_str())),
-    }
-}
-
-/// Equality of expressions: nothing equals null, not even null.
-pub fn equal(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Null, _) | (_, Value::Null) => false,
-        (Value::Text(a), Value::Text(b)) => a == b,
-        (Value::Bool(a), Value::Text(b)) | (Value::Text(b), Value::Bool(a)) => **b == *a.to_string(),
-        (a, b) => a == b,
-    }
-}
-
-fn compare(a: &Value, b: &Value) -> Option<Ordering> {
-    match (a, b) {
-        (Value::Number(a), Value::Number(b)) => Some(a.cmp(b)),
-        (Value::Text(a), Value::Text(b)) => Some(a.cmp(b)),
-        (Value::Date(a), Value::Date(b)) => Some(a.cmp(b)),
-        (Value::DateTime(a), Value::DateTime(b)) => Some(a.cmp(b)),
-        _ => None,
-    }
-}
-
-fn arithmetic(op: BinaryOp, a: &Value, b: &Value) -> Answer {
-    let (Value::Number(a), Value::Number(b)) = (a, b) else { return Ok(Value::Null) };
-    let result = match op {
-        BinaryOp::Add => a.checked_add(*b),
-        BinaryOp::Subtract => a.checked_sub(*b),
-        BinaryOp::Multiply => a.checked_mul(*b),
-        _ => a.checked_div(*b),
-    };
-    match result {
-        Some(number) => Ok(Value::Number(number.normalize())),
-        None if b.is_zero() => Err(Stop::Hold("a division by zero".to_owned())),
-        None => Err(Stop::Hold("a number beyond what can be kept exactly".to_owned())),
     }
 }

@@ -3,7 +3,6 @@
 //! A value that can't be computed is never guessed: it becomes a [`Stop`] with a reason, and the field or record is
 //! held, skipped or failed as the mapping says.
 
-mod convert;
 mod eval;
 mod functions;
 mod program;

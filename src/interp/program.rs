@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use rust_decimal::{Decimal, RoundingStrategy};
 
-use super::eval::{Context, Env, Stop, equal};
+use super::eval::{Context, Env, Stop};
+use crate::calc::equal;
 use crate::plan::ir::{Arm, Expr, Field, Match, Row, Side, Sync, SyncId, SyncPlan, Transfer};
 use crate::record::Record;
 use crate::schema::FieldType;

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::builtin::Func;
-pub use crate::resolve::hir::Side;
+pub use crate::calc::Convert;
+pub use crate::record::Side;
 use crate::schema::{FieldType, SystemKind};
 pub use crate::syntax::ast::{BinaryOp, Direction, Quantifier};
 use crate::value::Value;
@@ -456,31 +457,6 @@ pub enum Expr {
     IsPrivate(Box<Expr>),
     /// The counterpart in another sync; true when there is one.
     Linked(SyncId),
-}
-
-/// Converters with a behaviour of their own (the others lower to plain expressions).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Convert {
-    /// Time of day is kept on the way back when the day is unchanged.
-    CalendarDay {
-        zone: String,
-    },
-    WebAddress,
-    Email,
-    Phone {
-        region: Option<String>,
-    },
-    Percent,
-    Cents,
-    YesNo,
-    Trimmed,
-    Lowercase,
-    Country,
-    State,
-    RichText,
-    /// Text of a number, date, bool or option, and back.
-    Text,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

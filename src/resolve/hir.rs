@@ -3,30 +3,12 @@
 //! What could not be resolved has been reported and is left out, or is `Error`/`Unknown`, which mutes every later
 //! complaint about it.
 
-use serde::{Deserialize, Serialize};
-
 use crate::builtin::{Converter, Func};
+pub use crate::record::Side;
 use crate::schema::{Field, FieldType, Object as SchemaObject, SystemKind};
 use crate::source::Span;
 use crate::syntax::ast::{self, BinaryOp, Direction, Quantifier};
 use crate::value::Value;
-
-/// The two sides of a sync, as written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Side {
-    Left,
-    Right,
-}
-
-impl Side {
-    pub fn other(self) -> Side {
-        match self {
-            Side::Left => Side::Right,
-            Side::Right => Side::Left,
-        }
-    }
-}
 
 #[derive(Debug, Default)]
 pub struct Program<'a> {
