@@ -13,6 +13,7 @@ mod check;
 mod compile;
 mod completions;
 mod explain;
+mod fmt;
 mod load;
 mod man;
 mod schema;
@@ -66,6 +67,8 @@ enum Command {
     Check(check::Args),
     /// Write the executable sync plan
     Compile(compile::Args),
+    /// Lay out mapping files
+    Fmt(fmt::Args),
     /// Say what a finding's code means
     Explain(explain::Args),
     /// Look at the CRMs' fields, or import saved answers
@@ -120,6 +123,7 @@ fn dispatch(app: &App, command: Command) -> CliResult {
     match command {
         Command::Check(args) => check::run(app, &args),
         Command::Compile(args) => compile::run(app, &args),
+        Command::Fmt(args) => fmt::run(app, &args),
         Command::Explain(args) => explain::run(app, &args),
         Command::Schema(args) => schema::run(app, &args),
         Command::Completions(args) => completions::run(app, &args),

@@ -76,13 +76,19 @@ impl Project {
         }
     }
 
-    /// Reads every `.twin` file of the program, sorted by path.
-    pub fn texts(&self) -> Result<Texts, CliError> {
+    /// The `.twin` files of the program, sorted by path.
+    pub fn files(&self) -> Result<Vec<PathBuf>, CliError> {
         let mut paths = Vec::new();
         for folder in FOLDERS {
             collect(&self.root.join(folder), &mut paths)?;
         }
         paths.sort();
+        Ok(paths)
+    }
+
+    /// Reads every `.twin` file of the program, sorted by path.
+    pub fn texts(&self) -> Result<Texts, CliError> {
+        let paths = self.files()?;
         let mut texts = Texts { sources: SourceMap::new(), not_utf8: Vec::new() };
         for path in paths {
             let bytes = std::fs::read(&path).map_err(|cause| CliError::read(&path, cause))?;
@@ -102,7 +108,7 @@ impl Project {
 }
 
 /// Adds the `.twin` files below a folder; a folder that does not exist has none. Links are not followed.
-fn collect(folder: &Path, into: &mut Vec<PathBuf>) -> Result<(), CliError> {
+pub fn collect(folder: &Path, into: &mut Vec<PathBuf>) -> Result<(), CliError> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(()),

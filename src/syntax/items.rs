@@ -65,7 +65,7 @@ pub(super) struct Reader<'t> {
 }
 
 /// Clauses of a sync by first word: the rule, and the words before the `:` (0 = takes none).
-const CLAUSES: [(&str, Rule, usize); 14] = [
+pub(super) const CLAUSES: [(&str, Rule, usize); 14] = [
     ("start", Rule::start_clause, 1),
     ("filter", Rule::filter_clause, 2),
     ("match", Rule::match_clause, 1),
@@ -102,7 +102,7 @@ impl<'t> Reader<'t> {
             self.diagnostics.push(diagnostic);
             return None;
         }
-        if depth(piece.text) > MAX_NESTING {
+        if too_deep(piece.text) {
             self.diagnostics.push(wording::nested_too_deep(span));
             return None;
         }
@@ -503,6 +503,11 @@ pub(super) fn whole(node: &Node) -> Span {
 
 pub(super) fn block(node: &Node) -> &[Node] {
     node.block.as_ref().map_or(&[], |block| &block.nodes)
+}
+
+/// Whether a statement nests more deeply than the grammar may be asked to read.
+pub(super) fn too_deep(text: &str) -> bool {
+    depth(text) > MAX_NESTING
 }
 
 /// How deeply brackets are nested in the code of a statement.

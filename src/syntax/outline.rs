@@ -41,6 +41,8 @@ pub struct Comment {
 pub struct Outline {
     pub nodes: Vec<Node>,
     pub comments: Vec<Comment>,
+    /// Each `}` that closes nothing.
+    pub strays: Vec<Span>,
     pub diagnostics: Vec<Diagnostic>,
 }
 
@@ -69,6 +71,7 @@ pub fn outline(file: FileId, text: &str) -> Outline {
         if scanner.peek() == Some(b'}') {
             let span = scanner.span(scanner.at, scanner.at + 1);
             scanner.outline.diagnostics.push(wording::stray_brace(span));
+            scanner.outline.strays.push(span);
             scanner.at += 1;
         }
     }
