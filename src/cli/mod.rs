@@ -17,6 +17,7 @@ mod fmt;
 mod load;
 mod man;
 mod schema;
+mod show;
 mod version;
 
 use std::path::PathBuf;
@@ -71,6 +72,8 @@ enum Command {
     Fmt(fmt::Args),
     /// Say what a finding's code means
     Explain(explain::Args),
+    /// Say a sync plan in words
+    Show(show::Args),
     /// Look at the CRMs' fields, or import saved answers
     Schema(schema::Args),
     /// Print a completion script for a shell
@@ -125,6 +128,7 @@ fn dispatch(app: &App, command: Command) -> CliResult {
         Command::Compile(args) => compile::run(app, &args),
         Command::Fmt(args) => fmt::run(app, &args),
         Command::Explain(args) => explain::run(app, &args),
+        Command::Show(args) => show::run(app, &args),
         Command::Schema(args) => schema::run(app, &args),
         Command::Completions(args) => completions::run(app, &args),
         Command::Man => man::run(app),

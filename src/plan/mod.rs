@@ -4,6 +4,7 @@ pub mod ir;
 mod lower;
 pub mod show;
 mod validate;
+pub mod words;
 
 pub use ir::SyncPlan;
 pub use lower::{Origin, lower};

@@ -1,0 +1,6 @@
+//! The offline commands as a user runs them, one module a command.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at the first surprise")]
+
+mod common;
+mod show;
