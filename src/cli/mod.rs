@@ -13,10 +13,13 @@ mod check;
 mod compile;
 mod completions;
 mod explain;
+mod findings;
 mod fmt;
+mod lint;
 mod load;
 mod man;
 mod schema;
+mod schema_of;
 mod show;
 mod version;
 
@@ -66,6 +69,8 @@ pub struct Globals {
 enum Command {
     /// Parse and type-check the mappings against the snapshots
     Check(check::Args),
+    /// Like `check`, but warnings fail too
+    Lint(lint::Args),
     /// Write the executable sync plan
     Compile(compile::Args),
     /// Lay out mapping files
@@ -76,6 +81,8 @@ enum Command {
     Show(show::Args),
     /// Look at the CRMs' fields, or import saved answers
     Schema(schema::Args),
+    /// Print the JSON Schema of a machine format
+    SchemaOf(schema_of::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
     /// Print the manual page
@@ -125,11 +132,13 @@ pub fn main() -> Exit {
 fn dispatch(app: &App, command: Command) -> CliResult {
     match command {
         Command::Check(args) => check::run(app, &args),
+        Command::Lint(args) => lint::run(app, &args),
         Command::Compile(args) => compile::run(app, &args),
         Command::Fmt(args) => fmt::run(app, &args),
         Command::Explain(args) => explain::run(app, &args),
         Command::Show(args) => show::run(app, &args),
         Command::Schema(args) => schema::run(app, &args),
+        Command::SchemaOf(args) => schema_of::run(app, &args),
         Command::Completions(args) => completions::run(app, &args),
         Command::Man => man::run(app),
         Command::Version(args) => version::run(app, &args),

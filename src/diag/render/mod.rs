@@ -1,6 +1,10 @@
 //! Diagnostics as text (rich, short) and as machine formats, all from the same [`super::Diagnostic`].
 
+pub mod github;
 pub mod json;
+pub mod junit;
+pub mod markdown;
+pub mod sarif;
 pub mod text;
 
 use super::{Diagnostic, Severity};
