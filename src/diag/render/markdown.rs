@@ -38,7 +38,7 @@ pub fn comment(sources: &SourceMap, diagnostics: &[Diagnostic]) -> String {
 fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut code = false;
-    let balanced = text.matches('`').count() % 2 == 0;
+    let balanced = text.matches('`').count().is_multiple_of(2);
     for c in text.chars() {
         match c {
             '`' if balanced => {
