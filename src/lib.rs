@@ -21,5 +21,6 @@ pub mod schema;
 pub mod source;
 pub mod state;
 pub mod syntax;
+pub mod testing;
 pub mod value;
 pub mod wire;

@@ -25,6 +25,7 @@ const LAYERS: &[&[&str]] = &[
     // Reached by the engine only through the traits `connect::remote::Remote` and `state::Store`.
     &["connect", "state"],
     &["merge"],
+    &["testing"],
     &["engine", "sandbox"],
     &["report"],
     &["cli"],

@@ -92,7 +92,7 @@ fn summary(Summary { errors, warnings }: Summary, files: usize) -> String {
 }
 
 /// The asked paths relative to the project.
-fn wanted(app: &App, root: &Path, paths: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
+pub fn wanted(app: &App, root: &Path, paths: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
     let mut wanted = Vec::new();
     for path in paths {
         let whole =

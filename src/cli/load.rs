@@ -15,9 +15,11 @@ use crate::diag::{Diagnostic, Severity, in_order};
 use crate::plan::ir::SyncPlan;
 use crate::plan::{Origin, lower};
 use crate::resolve::Schemas;
+use crate::schema::model::Owner;
 use crate::schema::snapshot::{self, Lock, SnapshotError};
 use crate::source::SourceMap;
 use crate::syntax::{allow, ast, parse};
+use crate::testing::{self, Case};
 
 /// Everything that one look at a project's program gives.
 pub struct Loaded {
@@ -27,6 +29,9 @@ pub struct Loaded {
     pub diagnostics: Vec<Diagnostic>,
     /// `None` while there are errors.
     pub plan: Option<SyncPlan>,
+    pub tests: Vec<Case>,
+    /// The owners that the snapshots know, by system.
+    pub owners: BTreeMap<String, Vec<Owner>>,
 }
 
 impl Loaded {
@@ -102,7 +107,7 @@ pub fn program(project: &Project) -> Result<Loaded, CliError> {
     let sources = texts.sources;
     let (program, mut found) = parse(&sources);
     found.extend(texts.not_utf8.iter().map(|(file, bad)| not_utf8(&sources, *file, *bad)));
-    let (diagnostics, plan) = {
+    let (diagnostics, plan, tests) = {
         let checked = check_program(&schemas, &program);
         found.extend(checked.diagnostics);
         let found = in_order(&sources, levelled(project, allow::apply(&program, &sources, found)));
@@ -112,9 +117,12 @@ pub fn program(project: &Project) -> Result<Loaded, CliError> {
             edition: project.config.project.edition.clone(),
             schema_hashes: hashes,
         };
-        (found, sound.then(|| lower(&checked.program, &schemas, &sources, &origin)))
+        let tests = testing::cases(&checked.program, &sources);
+        (found, sound.then(|| lower(&checked.program, &schemas, &sources, &origin)), tests)
     };
-    Ok(Loaded { sources, program, diagnostics, plan })
+    let owners = schemas.systems.into_iter().filter_map(|(name, system)| Some((name, system.owners?)));
+    let owners = owners.collect();
+    Ok(Loaded { sources, program, diagnostics, plan, tests, owners })
 }
 
 /// Applies `[lint]`: a warning may be raised to an error or left out; errors stay errors.

@@ -21,6 +21,7 @@ mod man;
 mod schema;
 mod schema_of;
 mod show;
+mod test;
 mod version;
 
 use std::path::PathBuf;
@@ -71,6 +72,8 @@ enum Command {
     Check(check::Args),
     /// Like `check`, but warnings fail too
     Lint(lint::Args),
+    /// Run the unit tests of the mappings
+    Test(test::Args),
     /// Write the executable sync plan
     Compile(compile::Args),
     /// Lay out mapping files
@@ -133,6 +136,7 @@ fn dispatch(app: &App, command: Command) -> CliResult {
     match command {
         Command::Check(args) => check::run(app, &args),
         Command::Lint(args) => lint::run(app, &args),
+        Command::Test(args) => test::run(app, &args),
         Command::Compile(args) => compile::run(app, &args),
         Command::Fmt(args) => fmt::run(app, &args),
         Command::Explain(args) => explain::run(app, &args),

@@ -76,6 +76,17 @@ impl<'p> SyncProgram<'p> {
         Env { plan: self.plan, context, left, right, it: None, current: None, regexes: &self.regexes }
     }
 
+    /// What an expression makes of a side's record.
+    pub fn value(
+        &self,
+        context: &dyn Context,
+        side: Side,
+        record: &Record,
+        expr: &Expr,
+    ) -> Result<Value, Stop> {
+        self.env(context, side, record).eval(expr)
+    }
+
     /// Whether the record of a side passes that side's filters.
     pub fn filter(&self, context: &dyn Context, side: Side, record: &Record) -> FilterOutcome {
         let filter = if side == Side::Left { &self.sync.filter_left } else { &self.sync.filter_right };

@@ -11,3 +11,4 @@ mod common;
 mod formats;
 mod json_schema;
 mod show;
+mod testing;
