@@ -18,6 +18,7 @@ mod fmt;
 mod lint;
 mod load;
 mod man;
+mod sandbox;
 mod schema;
 mod schema_of;
 mod show;
@@ -86,6 +87,8 @@ enum Command {
     Schema(schema::Args),
     /// Print the JSON Schema of a machine format
     SchemaOf(schema_of::Args),
+    /// Run simulated CRMs on this machine
+    Sandbox(sandbox::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
     /// Print the manual page
@@ -143,6 +146,7 @@ fn dispatch(app: &App, command: Command) -> CliResult {
         Command::Show(args) => show::run(app, &args),
         Command::Schema(args) => schema::run(app, &args),
         Command::SchemaOf(args) => schema_of::run(app, &args),
+        Command::Sandbox(args) => sandbox::run(app, &args),
         Command::Completions(args) => completions::run(app, &args),
         Command::Man => man::run(app),
         Command::Version(args) => version::run(app, &args),

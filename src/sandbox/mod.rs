@@ -21,6 +21,8 @@ use self::seed::{Size, Universe};
 pub struct Config {
     pub seed: u64,
     pub size: Size,
+    /// Whether the CRMs have the fields that `twinmap setup` makes.
+    pub setup: bool,
     pub hubspot: SocketAddr,
     pub salesforce: SocketAddr,
     /// Added to each answer.
@@ -30,7 +32,14 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        Self { seed: 1, size: Size::default(), hubspot: any, salesforce: any, latency: Duration::ZERO }
+        Self {
+            seed: 1,
+            size: Size::default(),
+            setup: true,
+            hubspot: any,
+            salesforce: any,
+            latency: Duration::ZERO,
+        }
     }
 }
 
@@ -45,12 +54,22 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
+    /// CRMs as after `twinmap setup`.
     pub fn new(seed: u64, size: Size, clock: SimClock) -> Self {
+        Self::start(&Config { seed, size, ..Config::default() }, clock)
+    }
+
+    /// The addresses and the latency of the configuration are for a server around this.
+    pub fn start(config: &Config, clock: SimClock) -> Self {
+        let (seed, size, setup) = (config.seed, config.size, config.setup);
         let universe = Universe::generate(seed, size);
         let log = Log::default();
         let hubspot_token = "pat-na1-5a4db0c5-0000-4000-8000-000000000001".to_string();
         let salesforce_token = "00D5g000004TWIN!AQcAQFzT.sandboxSessionIdOfTwinmap".to_string();
-        let hubspot = hubspot::HubSpot::new(clock.clone(), log.clone(), &universe, &hubspot_token);
+        let hubspot = {
+            let start = hubspot::Start { token: &hubspot_token, seed, setup };
+            hubspot::HubSpot::new(clock.clone(), log.clone(), &universe, &start)
+        };
         let salesforce =
             salesforce::Salesforce::new(clock.clone(), log.clone(), &universe, &salesforce_token);
         Self {

@@ -64,7 +64,7 @@ impl Drop for Running {
 /// # Errors
 /// An address that is not loopback or that is taken.
 pub fn start(config: &Config) -> io::Result<Running> {
-    let sandbox = Sandbox::new(config.seed, config.size, SimClock::real());
+    let sandbox = Sandbox::start(config, SimClock::real());
     let hubspot_socket = listen(config.hubspot)?;
     let salesforce_socket = listen(config.salesforce)?;
     let endpoint = |socket: &TcpListener, token: &str| -> io::Result<Endpoint> {

@@ -1,26 +1,103 @@
-//! A HubSpot portal, as far as its API shows.
+//! A HubSpot portal, as far as its API shows: the face that a client talks to.
+//!
+//! Requests of both path families (v1 to v4, and the date-versioned ones) go through one table in `routes`.
+//! All state is in [`portal::Portal`]; a resource has a file of its own.
 
+mod account;
+mod admin;
+mod answer;
+mod associations;
+mod batch;
+mod computed;
+mod link_types;
+mod links;
+mod objects;
+mod owners;
+mod pipelines;
+mod portal;
+mod properties;
+mod records;
+mod request;
+mod routes;
+mod rules;
+mod schema;
+mod search;
+mod store;
+mod values;
+mod world;
+
+use self::answer::{Fault, respond};
+use self::portal::Portal;
+use self::routes::Area;
 use super::core::clock::SimClock;
 use super::core::http::{Face, Request, Response};
 use super::core::log::Log;
 use super::seed::Universe;
 
+/// How a portal begins.
+#[derive(Debug, Clone)]
+pub struct Start<'a> {
+    pub token: &'a str,
+    pub seed: u64,
+    /// Whether each object has the unique property `twinmap_id`, as after `twinmap setup`.
+    pub setup: bool,
+}
+
 pub struct HubSpot {
-    clock: SimClock,
-    log: Log,
+    portal: Portal,
     token: String,
 }
 
 impl HubSpot {
-    /// `token`: the private app token that requests must carry.
-    pub fn new(clock: SimClock, log: Log, _universe: &Universe, token: &str) -> Self {
-        Self { clock, log, token: token.into() }
+    pub fn new(clock: SimClock, log: Log, universe: &Universe, start: &Start) -> Self {
+        let portal = world::portal(clock, log, universe, start);
+        Self { portal, token: start.token.into() }
+    }
+
+    fn authorised(&self, request: &Request) -> Result<(), Fault> {
+        let given = request.header("authorization").and_then(|header| header.split_once(' '));
+        match given {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") && token.trim() == self.token => {
+                Ok(())
+            }
+            _ => Err(Fault::new(
+                401,
+                "INVALID_AUTHENTICATION",
+                "Authentication credentials not found. This API supports OAuth 2.0 authentication and you can \
+                 find more details at https://developers.hubspot.com/docs/methods/auth/oauth-overview",
+            )),
+        }
     }
 }
 
 impl Face for HubSpot {
-    fn handle(&mut self, _request: &Request) -> Response {
-        let _ = (&self.clock, &self.log, &self.token);
-        Response::empty(404)
+    fn handle(&mut self, request: &Request) -> Response {
+        let segments = request.segments();
+        if let ["_sandbox", rest @ ..] = segments.as_slice() {
+            return admin::handle(&mut self.portal, rest, request);
+        }
+        let (area, rest) = routes::area(&segments);
+        let search = area == Area::Objects && matches!(rest, [_, "search"]);
+        self.portal.log.count("hubspot", if search { "search" } else { "api" });
+        let correlation = self.portal.correlation();
+        let answer =
+            self.authorised(request).and_then(|()| routes::dispatch(&mut self.portal, area, rest, request));
+        let response = match answer {
+            Ok((status, body)) => respond(status, &body),
+            Err(fault) => respond(fault.status, &fault.body(&correlation)),
+        };
+        let response = response
+            .with("Date", http_date(&self.portal))
+            .with("Strict-Transport-Security", "max-age=31536000; includeSubDomains; preload")
+            .with("Vary", "origin, accept-encoding")
+            .with("X-HubSpot-Correlation-Id", correlation);
+        // Searches have a limit of their own and carry no headers of it.
+        if search { response } else { account::limits(&self.portal, response) }
     }
+}
+
+/// The server's clock as HTTP writes it, so that a client can measure how far off its own is.
+fn http_date(portal: &Portal) -> String {
+    let at = portal.now().timestamp();
+    jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&at).unwrap_or_default()
 }

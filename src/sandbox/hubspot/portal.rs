@@ -1,0 +1,363 @@
+//! A portal's state and the only ways to change it: every change has a time, a source, and an entry in the log.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value as Json, json};
+
+use super::super::core::clock::SimClock;
+use super::super::core::log::{Log, Mutation};
+use super::super::core::rng::Rng;
+use super::answer::{Fault, PropertyFault, property_faults};
+use super::links::Links;
+use super::owners::Owner;
+use super::schema::Object;
+use super::store::{Key, Kind, Prop, Record, SourceId, Version};
+use super::{rules, values};
+use crate::value::Millis;
+
+/// Where a value came from, as the history says it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Source {
+    /// `INTEGRATION`, `CRM_UI`, `IMPORT`, `AUTOMATION_PLATFORM`, ...
+    pub ty: String,
+    pub id: String,
+    pub label: Option<String>,
+    pub user: Option<u64>,
+}
+
+/// Who is writing now.
+#[derive(Debug, Clone)]
+pub struct Actor {
+    pub source: SourceId,
+    /// For the log.
+    pub by: String,
+}
+
+/// What an admin call can switch.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// The server's clock minus the true one.
+    pub skew_ms: i64,
+}
+
+pub struct Portal {
+    pub id: u64,
+    /// The app that the token belongs to.
+    pub app_id: u64,
+    pub time_zone: String,
+    pub currency: String,
+    pub objects: Vec<Object>,
+    pub owners: Vec<Owner>,
+    pub links: Links,
+    pub sources: Vec<Source>,
+    pub settings: Settings,
+    pub log: Log,
+    clock: SimClock,
+    pub rng: Rng,
+    unique: BTreeMap<(Kind, Prop), BTreeMap<Box<str>, u64>>,
+}
+
+/// Validated values, in the order of their properties.
+pub type Values = Vec<(Prop, String)>;
+
+impl Portal {
+    pub fn new(clock: SimClock, log: Log, objects: Vec<Object>, seed: u64) -> Self {
+        let links = Links::new(|name| place(&objects, |object| &*object.singular == name));
+        let mut portal = Self {
+            id: 12_345_678,
+            app_id: 1_000_001,
+            time_zone: "US/Eastern".into(),
+            currency: "EUR".into(),
+            objects,
+            owners: Vec::new(),
+            links,
+            sources: Vec::new(),
+            settings: Settings::default(),
+            log,
+            clock,
+            rng: Rng::new(seed ^ 0x4855_4253),
+            unique: BTreeMap::new(),
+        };
+        for kind in portal.kinds() {
+            portal.index_unique(kind);
+        }
+        portal
+    }
+
+    /// The server's time.
+    pub fn now(&self) -> Millis {
+        self.clock.now().plus(self.settings.skew_ms)
+    }
+
+    pub fn kinds(&self) -> Vec<Kind> {
+        (0..self.objects.len() as u16).map(Kind).collect()
+    }
+
+    /// The object that a path names.
+    pub fn kind(&self, name: &str) -> Result<Kind, Fault> {
+        place(&self.objects, |object| object.is_called(name))
+            .ok_or_else(|| Fault::invalid(format!("Unable to infer object type from: {name}")))
+    }
+
+    /// By singular name; for objects that every portal has.
+    pub fn named(&self, singular: &str) -> Option<Kind> {
+        place(&self.objects, |object| &*object.singular == singular)
+    }
+
+    pub fn object(&self, kind: Kind) -> Result<&Object, Fault> {
+        self.objects.get(usize::from(kind.0)).ok_or_else(Fault::not_found)
+    }
+
+    pub fn object_mut(&mut self, kind: Kind) -> Result<&mut Object, Fault> {
+        self.objects.get_mut(usize::from(kind.0)).ok_or_else(Fault::not_found)
+    }
+
+    /// A record that is not archived, by an id that may be one of before a merge.
+    pub fn live(&self, kind: Kind, id: u64) -> Option<(u64, &Record)> {
+        let object = self.object(kind).ok()?;
+        let id = object.resolve(id);
+        object.records.get(&id).filter(|record| record.archived.is_none()).map(|record| (id, record))
+    }
+
+    pub fn source(&mut self, source: Source) -> SourceId {
+        let place = self.sources.iter().position(|known| *known == source).unwrap_or_else(|| {
+            self.sources.push(source);
+            self.sources.len() - 1
+        });
+        SourceId(place as u32)
+    }
+
+    /// The app that the request's token belongs to.
+    pub fn api(&mut self) -> Actor {
+        let id = self.app_id.to_string();
+        let source = Source { ty: "INTEGRATION".into(), id, label: None, user: None };
+        Actor { source: self.source(source), by: "api".into() }
+    }
+
+    /// A person at HubSpot's screens.
+    pub fn person(&mut self, by: &str) -> Actor {
+        let known = self.owners.iter().find(|owner| owner.id == by || owner.email == by);
+        let user = known.map_or(9_000_001, |owner| owner.user_id);
+        let source =
+            Source { ty: "CRM_UI".into(), id: format!("userId:{user}"), label: None, user: Some(user) };
+        Actor { source: self.source(source), by: by.into() }
+    }
+
+    pub fn note(&self, actor: &Actor, action: &'static str, record: Key, fields: BTreeMap<String, Json>) {
+        let object =
+            self.object(record.0).map_or_else(|_| String::new(), |object| object.singular.to_string());
+        self.log.add(Mutation {
+            seq: 0,
+            at: self.now(),
+            system: "hubspot",
+            action,
+            object,
+            record: record.1.to_string(),
+            by: actor.by.clone(),
+            fields,
+        });
+    }
+
+    /// The record that has this value in a unique property.
+    pub fn by_unique(&self, kind: Kind, prop: Prop, value: &str) -> Option<u64> {
+        self.unique.get(&(kind, prop))?.get(value).copied()
+    }
+
+    pub fn is_unique(&self, kind: Kind, prop: Prop) -> bool {
+        self.unique.contains_key(&(kind, prop))
+    }
+
+    /// Keeps an index of each unique property of an object; to call after its properties changed.
+    pub fn index_unique(&mut self, kind: Kind) {
+        let Some(object) = self.objects.get(usize::from(kind.0)) else { return };
+        for (place, property) in object.properties.iter().enumerate() {
+            // The e-mail address does not say so, but is unique.
+            let email = &*object.singular == "contact" && &*property.name == "email";
+            if property.unique || email {
+                self.unique.entry((kind, Prop(place as u16))).or_default();
+            }
+        }
+    }
+
+    fn reindex(&mut self, kind: Kind, id: u64, prop: Prop, before: Option<&str>, after: Option<&str>) {
+        let Some(index) = self.unique.get_mut(&(kind, prop)) else { return };
+        if let Some(before) = before.filter(|value| index.get(*value) == Some(&id)) {
+            index.remove(before);
+        }
+        if let Some(after) = after {
+            index.insert(after.into(), id);
+        }
+    }
+
+    /// Checks what a client wants to write. `id`: the record, if there is one already.
+    pub fn check(&self, kind: Kind, id: Option<u64>, given: &Json) -> Result<Values, Fault> {
+        let object = self.object(kind)?;
+        let none = serde_json::Map::new();
+        let given = given.as_object().unwrap_or(&none);
+        let (mut values, mut faults) = (Values::new(), Vec::new());
+        for (name, value) in given {
+            let Some((prop, property)) = object.live(name) else {
+                let message = format!("Property \"{name}\" does not exist");
+                faults.push(PropertyFault { name: name.clone(), error: "PROPERTY_DOESNT_EXIST", message });
+                continue;
+            };
+            if property.read_only_value {
+                let message = format!("\"{name}\" is a read only property; its value cannot be set.");
+                faults.push(PropertyFault { name: name.clone(), error: "READ_ONLY_VALUE", message });
+                continue;
+            }
+            match values::normalise(self, object, property, value) {
+                Ok(text) => values.push((prop, text)),
+                Err(fault) => faults.push(fault),
+            }
+        }
+        rules::check(self, kind, id, &values, &mut faults);
+        if !faults.is_empty() {
+            return Err(property_faults(&faults, self.id));
+        }
+        self.check_unique(kind, id, &values)?;
+        Ok(values)
+    }
+
+    fn check_unique(&self, kind: Kind, id: Option<u64>, values: &Values) -> Result<(), Fault> {
+        let object = self.object(kind)?;
+        for (prop, value) in values.iter().filter(|(_, value)| !value.is_empty()) {
+            let Some(other) = self.by_unique(kind, *prop, value).filter(|other| Some(*other) != id) else {
+                continue;
+            };
+            let name = object.property(*prop).map_or("", |property| &property.name);
+            if &*object.singular == "contact" && name == "email" {
+                return Err(Fault::conflict(format!("Contact already exists. Existing ID: {other}")));
+            }
+            let message = format!("{other} already has that value.");
+            let error = "CONFLICTING_UNIQUE_VALUE";
+            let fault = PropertyFault { name: name.into(), error, message };
+            return Err(property_faults(&[fault], self.id));
+        }
+        Ok(())
+    }
+
+    pub fn create(&mut self, kind: Kind, values: Values, actor: &Actor) -> Result<u64, Fault> {
+        let (id, fields) = self.add(kind, self.now(), values, actor)?;
+        self.note(actor, "create", (kind, id), fields);
+        Ok(id)
+    }
+
+    fn add(
+        &mut self,
+        kind: Kind,
+        at: Millis,
+        values: Values,
+        actor: &Actor,
+    ) -> Result<(u64, BTreeMap<String, Json>), Fault> {
+        let step = 1 + self.rng.below(900) as u64;
+        let mut values = rules::complete_new(self, kind, values, at);
+        values.sort_by_key(|(prop, _)| *prop);
+        let object = self.object_mut(kind)?;
+        let id = object.last_id + step;
+        object.last_id = id;
+        object.records.insert(id, Record::with_room(at, actor.source, values.len()));
+        let fields = self.write(kind, id, values, actor, at)?;
+        Ok((id, fields))
+    }
+
+    /// A record that was there before the sandbox started: not in the log.
+    pub fn seed(&mut self, kind: Kind, at: Millis, values: Values, actor: &Actor) -> Result<u64, Fault> {
+        self.add(kind, at, values, actor).map(|(id, _)| id)
+    }
+
+    /// The properties that changed.
+    pub fn update(
+        &mut self,
+        kind: Kind,
+        id: u64,
+        values: Values,
+        actor: &Actor,
+    ) -> Result<Vec<String>, Fault> {
+        let at = self.now();
+        let values = rules::complete_change(self, kind, id, values);
+        let fields = self.write(kind, id, values, actor, at)?;
+        let changed = fields.keys().cloned().collect::<Vec<_>>();
+        if !changed.is_empty() {
+            self.touch(kind, id, at);
+            self.note(actor, "update", (kind, id), fields);
+        }
+        Ok(changed)
+    }
+
+    /// Stores values; answers those that changed.
+    fn write(
+        &mut self,
+        kind: Kind,
+        id: u64,
+        values: Values,
+        actor: &Actor,
+        at: Millis,
+    ) -> Result<BTreeMap<String, Json>, Fault> {
+        let mut fields = BTreeMap::new();
+        for (prop, value) in values {
+            let object = self.object_mut(kind)?;
+            let name = object.property(prop).map(|property| property.name.to_string());
+            let record = object.records.get_mut(&id).ok_or_else(Fault::not_found)?;
+            let before = record.get(prop).map(str::to_owned);
+            let version = Version { prop, source: actor.source, at, value: value.clone().into() };
+            if record.set(version) {
+                let after = Some(value.as_str()).filter(|value| !value.is_empty());
+                self.reindex(kind, id, prop, before.as_deref(), after);
+                fields.insert(name.unwrap_or_default(), json!(value));
+            }
+        }
+        Ok(fields)
+    }
+
+    /// Moves the time of the last change.
+    pub fn touch(&mut self, kind: Kind, id: u64, at: Millis) {
+        let record = self.objects.get_mut(usize::from(kind.0)).and_then(|o| o.records.get_mut(&id));
+        if let Some(record) = record {
+            record.updated = record.updated.max(at);
+        }
+    }
+
+    /// Moves a record to the recycle bin. Once there, again is no change; an unknown id neither.
+    pub fn archive(&mut self, kind: Kind, id: u64, actor: &Actor) -> Result<(), Fault> {
+        let at = self.now();
+        let object = self.object_mut(kind)?;
+        let id = object.resolve(id);
+        let Some(record) = object.records.get_mut(&id).filter(|record| record.archived.is_none()) else {
+            return Ok(());
+        };
+        record.archived = Some(at);
+        record.updated = record.updated.max(at);
+        let values: Vec<(Prop, String)> = record
+            .props()
+            .filter_map(|prop| record.get(prop).map(|value| (prop, value.to_owned())))
+            .collect();
+        for (prop, value) in values {
+            self.reindex(kind, id, prop, Some(&value), None);
+        }
+        self.note(actor, "archive", (kind, id), BTreeMap::new());
+        Ok(())
+    }
+
+    /// As of when a search sees a record.
+    pub fn indexed(&self, _id: u64) -> Millis {
+        Millis(i64::MAX)
+    }
+
+    /// A random version 4 UUID.
+    pub fn correlation(&mut self) -> String {
+        let (a, b) = (self.rng.roll(), self.rng.roll());
+        format!(
+            "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
+            a >> 32,
+            (a >> 16) & 0xffff,
+            a & 0xfff,
+            0x8000 | (b >> 48) & 0x3fff,
+            b & 0xffff_ffff_ffff
+        )
+    }
+}
+
+fn place(objects: &[Object], is: impl Fn(&Object) -> bool) -> Option<Kind> {
+    objects.iter().position(is).map(|place| Kind(place as u16))
+}
