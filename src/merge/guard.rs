@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::change::{Action, Change};
+use super::change::{Action, Change, Skip};
 use crate::plan::ir::{BinaryOp, Limit, Policy, Sync};
 
 /// Guards that the changes of one sync pass the limit of, in words. `links` = live links before the run; on the
@@ -11,8 +11,7 @@ pub fn passed_limits(sync: &Sync, changes: &[&Change], links: u64) -> Vec<String
     let count =
         |wanted: &dyn Fn(&Change) -> bool| changes.iter().filter(|change| wanted(change)).count() as u64;
     let of = |action: Action| count(&|change: &Change| change.action == action);
-    let blanks = changes.iter().flat_map(|change| &change.fields);
-    let blanks = blanks.filter(|field| field.after.is_null() && !field.before.is_null()).count() as u64;
+    let blanks = changes.iter().map(|change| blanks(change)).sum();
     let asked = [
         ("creates", of(Action::Create), sync.guard.creates),
         ("updates", of(Action::Update), sync.guard.updates),
@@ -38,7 +37,37 @@ pub fn passed_limits(sync: &Sync, changes: &[&Change], links: u64) -> Vec<String
     passed
 }
 
-/// Policies that forbid a change set with these counts.
+/// Fields that lose a value and get none.
+fn blanks(change: &Change) -> u64 {
+    change.fields.iter().filter(|field| field.after.is_null() && !field.before.is_null()).count() as u64
+}
+
+/// What `deny plan when ...` may ask of a change set.
+pub fn counts(changes: &[Change], skips: &[Skip]) -> BTreeMap<&'static str, u64> {
+    let mut counts: BTreeMap<&'static str, u64> =
+        ["creates", "updates", "deletes", "blanks", "associates", "conflicts", "holds", "skips"]
+            .into_iter()
+            .map(|name| (name, 0))
+            .collect();
+    let mut add = |name, more: u64| *counts.entry(name).or_insert(0) += more;
+    for change in changes {
+        let action = match change.action {
+            Action::Create => "creates",
+            Action::Update => "updates",
+            Action::Delete => "deletes",
+            Action::Associate | Action::Dissociate => "associates",
+        };
+        add(action, 1);
+        add("blanks", blanks(change));
+        add("conflicts", change.fields.iter().filter(|field| field.conflict).count() as u64);
+    }
+    for skip in skips {
+        add(if matches!(skip.reason.as_str(), "held" | "waiting") { "holds" } else { "skips" }, 1);
+    }
+    counts
+}
+
+/// Policies that forbid a change set with these [`counts`].
 pub fn broken_policies(policies: &[Policy], counts: &BTreeMap<&'static str, u64>) -> Vec<String> {
     let mut broken = Vec::new();
     for policy in policies {
@@ -59,4 +88,59 @@ pub fn broken_policies(policies: &[Policy], counts: &BTreeMap<&'static str, u64>
         }
     }
     broken
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::merge::change::FieldChange;
+    use crate::plan::ir::PlanCondition;
+
+    fn change(action: Action, before: serde_json::Value, after: serde_json::Value) -> Change {
+        let field = FieldChange {
+            name: "Phone".into(),
+            before,
+            after,
+            origin: "hubspot.company.phone".into(),
+            rule: "changed on the left".into(),
+            conflict: false,
+        };
+        Change {
+            id: "c1".into(),
+            sync: "companies".into(),
+            system: "salesforce".into(),
+            object: "Account".into(),
+            record: Some("001".into()),
+            link: None,
+            action,
+            reason: String::new(),
+            source: "hubspot.company 1".into(),
+            fields: vec![field],
+        }
+    }
+
+    #[test]
+    fn policies_ask_for_the_counts_of_a_change_set() {
+        let changes = [
+            change(Action::Update, json!("1"), json!(null)),
+            change(Action::Create, json!(null), json!("1")),
+        ];
+        let counts = counts(&changes, &[]);
+        assert_eq!((counts["updates"], counts["creates"], counts["blanks"], counts["deletes"]), (1, 1, 1, 0));
+        let policy = |count: &str, op, value| Policy {
+            name: "careful".into(),
+            deny_plan: vec![PlanCondition { count: count.into(), op, value }],
+        };
+        let policies = [
+            policy("blanks", BinaryOp::Greater, 0),
+            policy("deletes", BinaryOp::Greater, 0),
+            policy("creates", BinaryOp::GreaterEqual, 1),
+        ];
+        assert_eq!(
+            broken_policies(&policies, &counts),
+            ["policy \"careful\": blanks is 1", "policy \"careful\": creates is 1"]
+        );
+    }
 }
