@@ -9,6 +9,7 @@ pub mod check;
 pub mod cli;
 pub mod connect;
 pub mod diag;
+pub mod draft;
 pub mod engine;
 pub mod interp;
 pub mod merge;

@@ -15,6 +15,7 @@ mod completions;
 mod explain;
 mod findings;
 mod fmt;
+mod init;
 mod lint;
 mod load;
 mod man;
@@ -22,6 +23,7 @@ mod sandbox;
 mod schema;
 mod schema_of;
 mod show;
+mod stages;
 mod test;
 mod version;
 
@@ -69,6 +71,8 @@ pub struct Globals {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Start a project, or draft its mappings from the schemas
+    Init(init::Args),
     /// Parse and type-check the mappings against the snapshots
     Check(check::Args),
     /// Like `check`, but warnings fail too
@@ -85,6 +89,8 @@ enum Command {
     Show(show::Args),
     /// Look at the CRMs' fields, or import saved answers
     Schema(schema::Args),
+    /// Propose stage maps
+    Stages(stages::Args),
     /// Print the JSON Schema of a machine format
     SchemaOf(schema_of::Args),
     /// Run simulated CRMs on this machine
@@ -137,6 +143,8 @@ pub fn main() -> Exit {
 
 fn dispatch(app: &App, command: Command) -> CliResult {
     match command {
+        Command::Init(args) => init::run(app, &args),
+        Command::Stages(args) => stages::run(app, &args),
         Command::Check(args) => check::run(app, &args),
         Command::Lint(args) => lint::run(app, &args),
         Command::Test(args) => test::run(app, &args),

@@ -9,6 +9,7 @@
 
 mod common;
 mod formats;
+mod init;
 mod json_schema;
 mod show;
 mod testing;
