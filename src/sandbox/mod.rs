@@ -5,6 +5,7 @@
 
 pub mod core;
 pub mod hubspot;
+pub mod in_process;
 pub mod salesforce;
 pub mod seed;
 pub mod server;
