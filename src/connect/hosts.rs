@@ -28,7 +28,11 @@ pub fn origin(kind: SystemKind, address: &str) -> Result<String, BadHost> {
     match url.scheme() {
         "https" => {}
         "http" if loopback => {}
-        "http" => return Err(BadHost(format!("plain http is accepted for loopback addresses only, not for `{host}`"))),
+        "http" => {
+            return Err(BadHost(format!(
+                "plain http is accepted for loopback addresses only, not for `{host}`"
+            )));
+        }
         other => return Err(BadHost(format!("`{other}:` is not a scheme that connections use"))),
     }
     if !loopback && !allowed(kind, &host) {
@@ -61,8 +65,9 @@ fn allowed(kind: SystemKind, host: &Host<&str>) -> bool {
         SystemKind::Salesforce => &SALESFORCE,
         SystemKind::Salesnav | SystemKind::File => &[],
     };
-    let below = |domain: &&str| name.strip_suffix(*domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-    domains.iter().any(|domain| below(&domain))
+    let below =
+        |domain: &&str| name.strip_suffix(*domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    domains.iter().any(|domain| below(domain))
 }
 
 #[cfg(test)]
@@ -73,7 +78,10 @@ mod tests {
     fn only_the_vendors_hosts_and_this_machine_are_accepted() {
         let ok = |kind, address| origin(kind, address).unwrap();
         assert_eq!(ok(SystemKind::Hubspot, "https://api.hubapi.com/"), "https://api.hubapi.com");
-        assert_eq!(ok(SystemKind::Salesforce, "https://a--x.sandbox.my.salesforce.com"), "https://a--x.sandbox.my.salesforce.com");
+        assert_eq!(
+            ok(SystemKind::Salesforce, "https://a--x.sandbox.my.salesforce.com"),
+            "https://a--x.sandbox.my.salesforce.com"
+        );
         assert_eq!(ok(SystemKind::Hubspot, "http://127.0.0.1:4011/x"), "http://127.0.0.1:4011");
         assert_eq!(ok(SystemKind::Hubspot, "http://[::1]:4011"), "http://[::1]:4011");
         for bad in [

@@ -62,7 +62,8 @@ impl Http {
         let mut headers = HeaderMap::new();
         headers.insert("accept-encoding", HeaderValue::from_static("gzip"));
         for (name, value) in &request.headers {
-            let bad = || not_sent(format!("the header `{name}` can't be sent: does the secret hold a line break?"));
+            let bad =
+                || not_sent(format!("the header `{name}` can't be sent: does the secret hold a line break?"));
             let mut value = HeaderValue::from_str(value).map_err(|_| bad())?;
             value.set_sensitive(name.eq_ignore_ascii_case("authorization"));
             headers.insert(HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?, value);

@@ -69,7 +69,8 @@ pub struct Daily {
 impl Daily {
     /// Whether `percent` of the day or less is left.
     pub fn below(self, percent: u64) -> bool {
-        self.max > 0 && self.max.saturating_sub(self.used).saturating_mul(100) <= self.max.saturating_mul(percent)
+        self.max > 0
+            && self.max.saturating_sub(self.used).saturating_mul(100) <= self.max.saturating_mul(percent)
     }
 }
 

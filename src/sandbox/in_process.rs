@@ -26,7 +26,8 @@ impl<F: Face> InProcess<F> {
     }
 
     fn answer(&self, request: &HttpRequest) -> HttpResponse {
-        let response = self.face.lock().unwrap_or_else(PoisonError::into_inner).handle(&face_request(request));
+        let response =
+            self.face.lock().unwrap_or_else(PoisonError::into_inner).handle(&face_request(request));
         let lower = |(name, value): (String, String)| (name.to_ascii_lowercase(), value);
         let mut headers: Vec<(String, String)> = response.headers.into_iter().map(lower).collect();
         if !headers.iter().any(|(name, _)| name == "date") {

@@ -91,12 +91,9 @@ impl Auth {
         _timer: &dyn Timer,
     ) -> Result<Token, AuthError> {
         match &self.credentials {
-            Credentials::Token(secret) => Ok(Token {
-                secret: Rc::new(secret.clone()),
-                generation,
-                expires: None,
-                instance: None,
-            }),
+            Credentials::Token(secret) => {
+                Ok(Token { secret: Rc::new(secret.clone()), generation, expires: None, instance: None })
+            }
         }
     }
 }

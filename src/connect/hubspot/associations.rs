@@ -89,7 +89,8 @@ impl HubSpot {
         let target = format!("{}/batch/read", self.paths.associations(from, to));
         let mut found: BTreeMap<RecordId, Vec<Association>> = BTreeMap::new();
         // A record with very many associations has further pages, asked for with the next batch.
-        let mut waiting: Vec<(RecordId, Option<String>)> = ids.iter().rev().map(|id| (id.clone(), None)).collect();
+        let mut waiting: Vec<(RecordId, Option<String>)> =
+            ids.iter().rev().map(|id| (id.clone(), None)).collect();
         while !waiting.is_empty() {
             let batch = waiting.split_off(waiting.len().saturating_sub(READS));
             let inputs: Vec<Json> = batch
@@ -102,7 +103,9 @@ impl HubSpot {
             let call = Call::ask(target.as_str(), json!({"inputs": inputs})).class("associations");
             let answer = self.ask(&call).await?;
             for row in list(&answer.json, "results") {
-                let Some(id) = row.get("from").and_then(|from| records::id(from.get("id")?)) else { continue };
+                let Some(id) = row.get("from").and_then(|from| records::id(from.get("id")?)) else {
+                    continue;
+                };
                 found.entry(id.clone()).or_default().extend(list(row, "to").iter().filter_map(end));
                 let asked = batch.iter().find(|(asked, _)| *asked == id).and_then(|(_, after)| after.clone());
                 if let Some(next) = next_page(row).filter(|next| Some(next) != asked.as_ref()) {
@@ -165,7 +168,9 @@ impl HubSpot {
                 Err(error) if into.is_empty() => return Err(error),
                 Err(error) => {
                     let rest = waiting.iter().flat_map(|rest| rest.iter());
-                    into.extend(chunk.iter().chain(rest).map(|item| (Arc::clone(&item.op), not_sent(&error))));
+                    into.extend(
+                        chunk.iter().chain(rest).map(|item| (Arc::clone(&item.op), not_sent(&error))),
+                    );
                     return Ok(());
                 }
             }
@@ -188,7 +193,9 @@ impl Shape {
         let spec = |id: u32| json!({"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": id});
         match self {
             Shape::Plain => json!({"from": from, "to": to}),
-            Shape::Typed(plain, primary) => json!({"from": from, "to": to, "types": [spec(plain), spec(primary)]}),
+            Shape::Typed(plain, primary) => {
+                json!({"from": from, "to": to, "types": [spec(plain), spec(primary)]})
+            }
             Shape::Remove => json!({"from": from, "to": [to]}),
         }
     }

@@ -66,7 +66,10 @@ impl HubSpot {
                 },
                 Err(error) if error.class == ErrorClass::Unknown => {
                     for input in &batch {
-                        into.insert(Arc::clone(&input.op), Outcome::Unknown { message: error.message.clone() });
+                        into.insert(
+                            Arc::clone(&input.op),
+                            Outcome::Unknown { message: error.message.clone() },
+                        );
                     }
                 }
                 Err(error) if into.is_empty() => return Err(error),

@@ -43,7 +43,8 @@ impl Dialect for HubSpotDialect {
             let interval = i64::try_from(interval).unwrap_or(BURST_INTERVAL);
             window.learn(max, interval, number("x-hubspot-ratelimit-remaining"), now);
         }
-        let (day, left) = (number("x-hubspot-ratelimit-daily"), number("x-hubspot-ratelimit-daily-remaining"));
+        let (day, left) =
+            (number("x-hubspot-ratelimit-daily"), number("x-hubspot-ratelimit-daily-remaining"));
         if let (Some(day), Some(left)) = (day, left) {
             let used = day.saturating_sub(left);
             meter.daily = Some(crate::connect::limits::Daily { used: used as u64, max: day as u64 });
@@ -121,7 +122,11 @@ fn faults(json: &Json) -> Vec<Fault> {
     };
     if let Some(Ok(Json::Array(rows))) = inner {
         let row = |row: &Json| {
-            Some(one(text(row, "error")?, text(row, "name").unwrap_or(""), text(row, "message").unwrap_or("")))
+            Some(one(
+                text(row, "error")?,
+                text(row, "name").unwrap_or(""),
+                text(row, "message").unwrap_or(""),
+            ))
         };
         let found: Vec<Fault> = rows.iter().filter_map(row).collect();
         if !found.is_empty() {

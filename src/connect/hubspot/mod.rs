@@ -47,7 +47,9 @@ impl HubSpot {
     async fn answer(&self, request: Request) -> Completion {
         match request {
             Request::Identity => self.identity().await.map(Reply::Identity),
-            Request::Changed { object, since, after, limit } => self.changed(&object, since, after, limit).await,
+            Request::Changed { object, since, after, limit } => {
+                self.changed(&object, since, after, limit).await
+            }
             Request::Deleted { object, since, after } => self.deleted(&object, since, after).await,
             Request::List { object, fields, associations, after } => {
                 self.list(&object, &fields, &associations, after).await

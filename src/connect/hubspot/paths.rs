@@ -19,7 +19,10 @@ impl Paths {
             return Ok(Paths { dated: None });
         }
         let dated = version.len() == 7
-            && version.bytes().enumerate().all(|(at, b)| if at == 4 { b == b'-' } else { b.is_ascii_digit() });
+            && version
+                .bytes()
+                .enumerate()
+                .all(|(at, b)| if at == 4 { b == b'-' } else { b.is_ascii_digit() });
         match dated {
             true => Ok(Paths { dated: Some(version.to_owned()) }),
             false => Err(format!("`{version}` is no HubSpot API version: write `{DEFAULT_VERSION}` or `v3`")),

@@ -170,7 +170,8 @@ impl HubSpot {
         swallowed: &BTreeMap<RecordId, RecordId>,
         into: &mut Vec<Record>,
     ) -> Result<(), CallError> {
-        let gone = |id: RecordId, life: Life| Record { life, ..Record::new(id, vec![None; wanted.fields.len()]) };
+        let gone =
+            |id: RecordId, life: Life| Record { life, ..Record::new(id, vec![None; wanted.fields.len()]) };
         for (old, survivor) in swallowed {
             if missing.remove(old) {
                 into.push(gone(old.clone(), Life::MergedInto(survivor.clone())));
@@ -271,8 +272,10 @@ impl HubSpot {
             });
             let target = format!("{}/search", self.paths.objects(wanted.object));
             let answer = self.ask(&Call::ask(target, body).class("search")).await?;
-            let ids: Vec<String> =
-                list(&answer.json, "results").iter().filter_map(|row| Some(records::id(row.get("id")?)?.to_string())).collect();
+            let ids: Vec<String> = list(&answer.json, "results")
+                .iter()
+                .filter_map(|row| Some(records::id(row.get("id")?)?.to_string()))
+                .collect();
             let last = ids.last().cloned();
             // The index only says where to look: the values are read from the records themselves.
             for chunk in ids.chunks(BATCH) {
@@ -286,14 +289,12 @@ impl HubSpot {
     }
 
     /// Reads the associations of records with their labels.
-    async fn attach(
-        &self,
-        object: &str,
-        records: &mut [Record],
-        keys: &[Arc<str>],
-    ) -> Result<(), CallError> {
-        let ids: Vec<RecordId> =
-            records.iter().filter(|record| record.life == Life::Live).map(|record| record.id.clone()).collect();
+    async fn attach(&self, object: &str, records: &mut [Record], keys: &[Arc<str>]) -> Result<(), CallError> {
+        let ids: Vec<RecordId> = records
+            .iter()
+            .filter(|record| record.life == Life::Live)
+            .map(|record| record.id.clone())
+            .collect();
         for key in keys {
             let mut found = self.associated(object, key, &ids).await?;
             for record in records.iter_mut().filter(|record| record.life == Life::Live) {
@@ -331,7 +332,11 @@ mod tests {
         let values: Vec<String> = (0..250).map(|n| format!("value-number-{n}-with-some-length")).collect();
         let chunks = search_chunks(&values);
         assert_eq!(chunks.iter().map(|chunk| chunk.len()).sum::<usize>(), 250);
-        assert!(chunks.iter().all(|chunk| chunk.iter().map(|v| v.len() + 3).sum::<usize>() <= 2_000 && chunk.len() <= 100));
+        assert!(
+            chunks
+                .iter()
+                .all(|chunk| chunk.iter().map(|v| v.len() + 3).sum::<usize>() <= 2_000 && chunk.len() <= 100)
+        );
         assert!(search_chunks(&[]).is_empty());
     }
 }

@@ -65,7 +65,8 @@ fn entries(rows: &Json, field: Option<&FieldSpec>) -> Vec<HistoryEntry> {
             source_id: text(row, "sourceId").unwrap_or("").to_owned(),
         })
     };
-    let mut entries: Vec<HistoryEntry> = rows.as_array().map_or(&[][..], Vec::as_slice).iter().filter_map(one).collect();
+    let mut entries: Vec<HistoryEntry> =
+        rows.as_array().map_or(&[][..], Vec::as_slice).iter().filter_map(one).collect();
     entries.sort_by_key(|entry| std::cmp::Reverse(entry.at));
     entries
 }

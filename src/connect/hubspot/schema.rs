@@ -52,7 +52,9 @@ impl HubSpot {
         if staged {
             let pipelines = self.client.send(&Call::get(self.paths.pipelines(object))).await;
             match permitted(pipelines)? {
-                Ok(answer) if answer.ok() => self.take(system, Some(object), Kind::Pipelines, &answer.json)?,
+                Ok(answer) if answer.ok() => {
+                    self.take(system, Some(object), Kind::Pipelines, &answer.json)?
+                }
                 // Contacts and companies have pipeline properties without pipelines of this API.
                 Ok(_) => {}
                 Err(why) => gaps.push(format!("pipelines of {object} were not read ({why})")),
@@ -67,7 +69,8 @@ impl HubSpot {
             let body = json!({"query": "", "count": LISTS, "offset": offset});
             let answer = self.ask(&Call::ask(format!("{}/search", self.paths.lists()), body)).await?;
             let next = number(&answer.json, "offset");
-            let more = flag(&answer.json, "hasMore").unwrap_or(false) && !list(&answer.json, "lists").is_empty();
+            let more =
+                flag(&answer.json, "hasMore").unwrap_or(false) && !list(&answer.json, "lists").is_empty();
             pages.push(answer.json);
             match next.filter(|next| more && *next > offset) {
                 Some(next) => offset = next,
@@ -76,7 +79,13 @@ impl HubSpot {
         }
     }
 
-    fn take(&self, system: &mut System, object: Option<&str>, kind: Kind, json: &Json) -> Result<(), CallError> {
+    fn take(
+        &self,
+        system: &mut System,
+        object: Option<&str>,
+        kind: Kind,
+        json: &Json,
+    ) -> Result<(), CallError> {
         import(system, object, kind, json)
             .map(|_| ())
             .map_err(|error| self.client.error(ErrorClass::Rejected, error.to_string()))

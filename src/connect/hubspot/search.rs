@@ -60,8 +60,9 @@ impl HubSpot {
     ) -> Completion {
         let scan = match after {
             None => Scan::From(since),
-            Some(cursor) => Scan::parse(&cursor)
-                .ok_or_else(|| self.client.error(ErrorClass::Rejected, "a page mark of another connection"))?,
+            Some(cursor) => Scan::parse(&cursor).ok_or_else(|| {
+                self.client.error(ErrorClass::Rejected, "a page mark of another connection")
+            })?,
         };
         let limit = usize::try_from(limit).unwrap_or(PAGE).clamp(1, PAGE);
         let stamp = modified_property(object);
@@ -93,7 +94,8 @@ impl HubSpot {
 
     /// Archived records, from the list of archived ones: the only evidence of deletion that is not an absence.
     pub(super) async fn deleted(&self, object: &str, since: Millis, after: Option<Cursor>) -> Completion {
-        let mut target = format!("{}?archived=true&limit=100&properties=hs_object_id", self.paths.objects(object));
+        let mut target =
+            format!("{}?archived=true&limit=100&properties=hs_object_id", self.paths.objects(object));
         if let Some(cursor) = after {
             target.push_str(&format!("&after={}", encode(&cursor.0)));
         }
@@ -101,7 +103,8 @@ impl HubSpot {
         let items = list(&answer.json, "results")
             .iter()
             .filter_map(|row| {
-                let at = text(row, "archivedAt").or_else(|| text(row, "updatedAt")).and_then(wire::instant)?;
+                let at =
+                    text(row, "archivedAt").or_else(|| text(row, "updatedAt")).and_then(wire::instant)?;
                 Some(Changed { id: records::id(row.get("id")?)?, at })
             })
             .filter(|item| item.at >= since)
@@ -127,9 +130,7 @@ fn after_window(mut rows: Vec<Changed>, full: bool) -> (Vec<Changed>, Option<Sca
 }
 
 fn query(scan: &Scan, stamp: &str, limit: usize) -> Json {
-    let filter = |property: &str, operator: &str, value: String| {
-        json!({"propertyName": property, "operator": operator, "value": value})
-    };
+    let filter = |property: &str, operator: &str, value: String| json!({"propertyName": property, "operator": operator, "value": value});
     let (filters, sort) = match scan {
         Scan::From(at) => (vec![filter(stamp, "GTE", at.0.to_string())], stamp),
         Scan::Ties(at, id) => (

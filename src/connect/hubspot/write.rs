@@ -63,7 +63,9 @@ impl HubSpot {
     async fn associate_created(&self, object: &str, items: &[WriteItem], outcomes: &Outcomes) {
         let mut wanted: BTreeMap<&str, Vec<AssociateItem>> = BTreeMap::new();
         for item in items.iter().filter(|item| matches!(item.kind, WriteKind::Create { unique: Some(_) })) {
-            let Some(Outcome::Created { id } | Outcome::Updated { id }) = outcomes.get(&item.op) else { continue };
+            let Some(Outcome::Created { id } | Outcome::Updated { id }) = outcomes.get(&item.op) else {
+                continue;
+            };
             for (number, (to, other)) in item.associations.iter().enumerate() {
                 wanted.entry(&**to).or_default().push(AssociateItem {
                     op: format!("{}:{number}", item.op).into(),
@@ -104,7 +106,12 @@ impl HubSpot {
                 Err(error) if done.is_empty() => return Err(error),
                 Err(error) => {
                     done.extend(account(&|_| not_sent(&error)));
-                    done.extend(waiting.iter().flat_map(|rest| rest.iter()).map(|id| (Arc::clone(&id.0), not_sent(&error))));
+                    done.extend(
+                        waiting
+                            .iter()
+                            .flat_map(|rest| rest.iter())
+                            .map(|id| (Arc::clone(&id.0), not_sent(&error))),
+                    );
                     return Ok(done);
                 }
             }

@@ -84,7 +84,8 @@ pub fn summary(json: &Json) -> String {
     let fields: Vec<&str> = list(error, "fields").iter().filter_map(Json::as_str).collect();
     // These two only ever name fields and objects.
     let schema = matches!(code, "INVALID_FIELD" | "INVALID_TYPE" | "NOT_FOUND" | "MALFORMED_QUERY");
-    let message = text(error, "message").filter(|_| schema).map(|text| text.split_whitespace().collect::<Vec<_>>());
+    let message =
+        text(error, "message").filter(|_| schema).map(|text| text.split_whitespace().collect::<Vec<_>>());
     let mut words = code.to_owned();
     if let Some(message) = message {
         words = format!("{words}: {}", message.join(" "));
@@ -114,8 +115,12 @@ pub fn refused(json: &Json) -> Outcome {
             fields: list(error, "fields").iter().filter_map(Json::as_str).map(str::to_owned).collect(),
             retryable: matches!(
                 code,
-                "UNABLE_TO_LOCK_ROW" | "REQUEST_RUNNING_TOO_LONG" | "SERVER_UNAVAILABLE" | "QUERY_TIMEOUT"
-                    | "PROCESSING_HALTED" | "ALL_OR_NONE_OPERATION_ROLLED_BACK"
+                "UNABLE_TO_LOCK_ROW"
+                    | "REQUEST_RUNNING_TOO_LONG"
+                    | "SERVER_UNAVAILABLE"
+                    | "QUERY_TIMEOUT"
+                    | "PROCESSING_HALTED"
+                    | "ALL_OR_NONE_OPERATION_ROLLED_BACK"
             ),
         }),
     }
@@ -151,7 +156,8 @@ mod tests {
     #[test]
     fn limits_hide_behind_403() {
         let response = |status| HttpResponse { status, headers: Vec::new(), body: Vec::new() };
-        let limit = json!([{"message": "TotalRequests Limit exceeded.", "errorCode": "REQUEST_LIMIT_EXCEEDED"}]);
+        let limit =
+            json!([{"message": "TotalRequests Limit exceeded.", "errorCode": "REQUEST_LIMIT_EXCEEDED"}]);
         assert!(matches!(SalesforceDialect.judge(&response(403), Some(&limit)), Verdict::Exhausted(..)));
         let access = json!([{"message": "no", "errorCode": "INSUFFICIENT_ACCESS_OR_READONLY"}]);
         assert!(matches!(SalesforceDialect.judge(&response(403), Some(&access)), Verdict::Permission(_)));

@@ -10,7 +10,8 @@ pub fn full(text: &str) -> Option<RecordId> {
     let short = text.get(..15).filter(|_| fits)?;
     let mut id = short.to_owned();
     for block in short.as_bytes().chunks(5) {
-        let bits = block.iter().enumerate().filter(|(_, b)| b.is_ascii_uppercase()).map(|(at, _)| 1_usize << at);
+        let bits =
+            block.iter().enumerate().filter(|(_, b)| b.is_ascii_uppercase()).map(|(at, _)| 1_usize << at);
         id.push(char::from(*SUFFIX.get(bits.sum::<usize>())?));
     }
     Some(RecordId::new(id))

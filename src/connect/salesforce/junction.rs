@@ -88,8 +88,11 @@ impl Salesforce {
         records: &mut [Record],
         keys: &[Arc<str>],
     ) -> Result<(), CallError> {
-        let ids: Vec<RecordId> =
-            records.iter().filter(|record| record.life == Life::Live).map(|record| record.id.clone()).collect();
+        let ids: Vec<RecordId> = records
+            .iter()
+            .filter(|record| record.life == Life::Live)
+            .map(|record| record.id.clone())
+            .collect();
         for key in keys {
             let junction = self.junction(object, key)?;
             let mut ends: BTreeMap<RecordId, Vec<Association>> = BTreeMap::new();
@@ -136,7 +139,11 @@ impl Salesforce {
             match (item.action, ties.iter().find(same)) {
                 (AssociateAction::Remove, Some(_)) => {
                     for (number, tie) in ties.iter().filter(same).enumerate() {
-                        let op = if number == 0 { Arc::clone(&item.op) } else { format!("{}#{number}", item.op).into() };
+                        let op = if number == 0 {
+                            Arc::clone(&item.op)
+                        } else {
+                            format!("{}#{number}", item.op).into()
+                        };
                         deletes.push(Row { op, json: Json::Null, id: Some(tie.id.clone()) });
                     }
                 }

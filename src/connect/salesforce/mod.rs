@@ -44,7 +44,9 @@ impl Salesforce {
             major.parse::<u32>().is_ok_and(|major| (46..1000).contains(&major)) && minor == "0"
         });
         if !known {
-            return Err(format!("`{version}` is no Salesforce API version from 46.0 on: write `{DEFAULT_VERSION}`"));
+            return Err(format!(
+                "`{version}` is no Salesforce API version from 46.0 on: write `{DEFAULT_VERSION}`"
+            ));
         }
         Ok(Salesforce { client, base: format!("/services/data/v{version}"), hidden: RefCell::default() })
     }
@@ -52,7 +54,9 @@ impl Salesforce {
     async fn answer(&self, request: Request) -> Completion {
         match request {
             Request::Identity => self.identity().await.map(Reply::Identity),
-            Request::Changed { object, since, after, limit } => self.changed(&object, since, after, limit).await,
+            Request::Changed { object, since, after, limit } => {
+                self.changed(&object, since, after, limit).await
+            }
             Request::Deleted { object, since, after } => self.deleted(&object, since, after).await,
             Request::List { object, fields, associations, after } => {
                 self.list(&object, &fields, &associations, after).await

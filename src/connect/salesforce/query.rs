@@ -53,7 +53,10 @@ impl Salesforce {
             {
                 found.extend(records);
             } else {
-                return Err(self.client.error(ErrorClass::Rejected, "a query's answer without `records`").into());
+                return Err(self
+                    .client
+                    .error(ErrorClass::Rejected, "a query's answer without `records`")
+                    .into());
             }
             let Some(next) = text(&answer, "nextRecordsUrl") else { return Ok(found) };
             // A page mark is a path of this org; anything else would carry the session elsewhere.
@@ -77,7 +80,8 @@ impl Salesforce {
             let message = "a composite answer without `compositeResponse`";
             return Err(self.client.error(ErrorClass::Rejected, message).into());
         };
-        let status = row.get("httpStatusCode").and_then(Json::as_u64).and_then(|code| u16::try_from(code).ok());
+        let status =
+            row.get("httpStatusCode").and_then(Json::as_u64).and_then(|code| u16::try_from(code).ok());
         self.checked(status.unwrap_or(500), row.get("body").cloned().unwrap_or(Json::Null))
     }
 

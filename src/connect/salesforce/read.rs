@@ -47,7 +47,8 @@ impl Salesforce {
         let place = match &after {
             None => format!("SystemModstamp >= {}", soql::stamp(since)),
             Some(cursor) => {
-                let (at, id) = mark(cursor).ok_or_else(|| self.misused("a page mark of another connection"))?;
+                let (at, id) =
+                    mark(cursor).ok_or_else(|| self.misused("a page mark of another connection"))?;
                 let (at, id) = (soql::stamp(at), soql::quoted(id.as_str()));
                 format!("(SystemModstamp > {at} OR (SystemModstamp = {at} AND Id > {id}))")
             }
@@ -79,7 +80,8 @@ impl Salesforce {
         associations: &[Arc<str>],
         after: Option<Cursor>,
     ) -> Completion {
-        let place = after.map(|cursor| format!("WHERE Id > {} ", soql::quoted(&cursor.0))).unwrap_or_default();
+        let place =
+            after.map(|cursor| format!("WHERE Id > {} ", soql::quoted(&cursor.0))).unwrap_or_default();
         let rest = format!("{place}ORDER BY Id LIMIT {PAGE}");
         let mut records = self.select(object, fields, &rest, Rows::Live).await?;
         let next = records.last().filter(|_| records.len() >= PAGE).map(|last| Cursor(last.id.to_string()));
@@ -154,7 +156,10 @@ impl Salesforce {
             match self.query(&query, rows).await {
                 Ok(found) => return Ok(found.iter().filter_map(|row| record(row, fields)).collect()),
                 Err(refused) => match refused.no_column {
-                    Some(name) if shown.iter().any(|c| c.eq_ignore_ascii_case(&name)) && !name.eq_ignore_ascii_case("id") => {
+                    Some(name)
+                        if shown.iter().any(|c| c.eq_ignore_ascii_case(&name))
+                            && !name.eq_ignore_ascii_case("id") =>
+                    {
                         self.hidden.borrow_mut().insert((object.to_owned(), name.to_ascii_lowercase()));
                     }
                     _ => return Err(refused.error),
@@ -249,12 +254,14 @@ mod tests {
 
     #[test]
     fn lives_are_told_by_evidence() {
-        let merged = json!({"Id": "003000000000001AAA", "IsDeleted": true, "MasterRecordId": "003000000000002"});
+        let merged =
+            json!({"Id": "003000000000001AAA", "IsDeleted": true, "MasterRecordId": "003000000000002"});
         let expected = id::full("003000000000002").unwrap();
         assert_eq!(record(&merged, &[]).unwrap().life, Life::MergedInto(expected));
         let deleted = json!({"Id": "003000000000001AAA", "IsDeleted": true, "MasterRecordId": null});
         assert_eq!(record(&deleted, &[]).unwrap().life, Life::Deleted);
-        let lead = json!({"Id": "00Q000000000001AAA", "IsConverted": true, "ConvertedContactId": "003000000000002"});
+        let lead =
+            json!({"Id": "00Q000000000001AAA", "IsConverted": true, "ConvertedContactId": "003000000000002"});
         assert!(matches!(record(&lead, &[]).unwrap().life, Life::Converted { account: None, .. }));
     }
 

@@ -72,14 +72,22 @@ impl Salesforce {
     ) -> Result<(), CallError> {
         let Some(described) = system.objects.get_mut(object) else { return Ok(()) };
         for record_type in &mut described.record_types {
-            let target =
-                format!("{}/sobjects/{}/describe/layouts/{}", self.base, encode(object), encode(&record_type.id));
+            let target = format!(
+                "{}/sobjects/{}/describe/layouts/{}",
+                self.base,
+                encode(object),
+                encode(&record_type.id)
+            );
             let answer = self.client.send(&Call::get(target)).await;
             match answer {
                 Ok(answer) if answer.ok() => record_type.picklists = picklists(&answer.json, &record_type.id),
-                Ok(_) => gaps.push(format!("the values of record type {object}.{} were not read", record_type.name)),
+                Ok(_) => gaps
+                    .push(format!("the values of record type {object}.{} were not read", record_type.name)),
                 Err(error) if error.class == ErrorClass::Permission => {
-                    gaps.push(format!("the values of record type {object}.{} were not read", record_type.name));
+                    gaps.push(format!(
+                        "the values of record type {object}.{} were not read",
+                        record_type.name
+                    ));
                 }
                 Err(error) => return Err(error),
             }
@@ -114,7 +122,13 @@ impl Salesforce {
         }
     }
 
-    fn take(&self, system: &mut System, object: Option<&str>, kind: Kind, json: &Json) -> Result<(), CallError> {
+    fn take(
+        &self,
+        system: &mut System,
+        object: Option<&str>,
+        kind: Kind,
+        json: &Json,
+    ) -> Result<(), CallError> {
         import(system, object, kind, json).map(|_| ()).map_err(|error| self.misused(error))
     }
 }
@@ -129,7 +143,8 @@ fn picklists(json: &Json, record_type: &str) -> BTreeMap<String, Vec<String>> {
     };
     rows.into_iter()
         .filter_map(|row| {
-            let values = list(row, "picklistValues").iter().filter_map(|v| text(v, "value")).map(str::to_owned);
+            let values =
+                list(row, "picklistValues").iter().filter_map(|v| text(v, "value")).map(str::to_owned);
             Some((text(row, "picklistName")?.to_owned(), values.collect()))
         })
         .collect()

@@ -35,7 +35,11 @@ pub(super) struct Row {
 }
 
 impl Salesforce {
-    pub(super) async fn write(&self, object: &str, items: &[WriteItem]) -> Result<Vec<(Arc<str>, Outcome)>, CallError> {
+    pub(super) async fn write(
+        &self,
+        object: &str,
+        items: &[WriteItem],
+    ) -> Result<Vec<(Arc<str>, Outcome)>, CallError> {
         let mut outcomes = Outcomes::new();
         let mut creates = Vec::new();
         let mut upserts: BTreeMap<&str, Vec<Row>> = BTreeMap::new();
@@ -92,9 +96,7 @@ impl Salesforce {
             self.one_collection(&call, chunk, into).await?;
         }
         for row in &rows {
-            let gone = |outcome: &Outcome| {
-                matches!(outcome, Outcome::Refused(refusal) if refusal.code == "ENTITY_IS_DELETED")
-            };
+            let gone = |outcome: &Outcome| matches!(outcome, Outcome::Refused(refusal) if refusal.code == "ENTITY_IS_DELETED");
             if let (Some(outcome), Some(id)) = (into.get_mut(&row.op), &row.id)
                 && gone(outcome)
             {
@@ -198,7 +200,12 @@ impl Salesforce {
         Ok(())
     }
 
-    fn subrequest(&self, object: &str, at: usize, (item, id, stamp): &(&WriteItem, &RecordId, Millis)) -> Json {
+    fn subrequest(
+        &self,
+        object: &str,
+        at: usize,
+        (item, id, stamp): &(&WriteItem, &RecordId, Millis),
+    ) -> Json {
         let mut fields = body(object, item);
         fields.remove("attributes");
         let mut headers = Map::new();
@@ -227,18 +234,19 @@ impl Salesforce {
             let mut fields = body(object, item);
             fields.remove("attributes");
             fields.remove(&**field);
-            let target = format!("{}/sobjects/{}/{}/{}", self.base, encode(object), encode(field), encode(value));
+            let target =
+                format!("{}/sobjects/{}/{}/{}", self.base, encode(object), encode(field), encode(value));
             let call = Call::write(Method::Patch, target, Body::Json(Json::Object(fields)));
             let outcome = match self.client.send(&polite(call)).await {
-                Ok(answer) if answer.ok() => {
-                    single(&answer.json).unwrap_or_else(unmentioned)
-                }
+                Ok(answer) if answer.ok() => single(&answer.json).unwrap_or_else(unmentioned),
                 Ok(answer) if answer.status == 300 => Outcome::Exists {
                     candidates: several(&answer.json),
                     message: "several records have this external id".to_owned(),
                 },
                 Ok(answer) => errors::refused(&answer.json),
-                Err(error) if error.class == ErrorClass::Unknown => Outcome::Unknown { message: error.message },
+                Err(error) if error.class == ErrorClass::Unknown => {
+                    Outcome::Unknown { message: error.message }
+                }
                 Err(_) => continue,
             };
             into.insert(Arc::clone(&item.op), outcome);
@@ -274,7 +282,10 @@ fn record_text(record: &Json) -> String {
 }
 
 /// The outcomes in the order of the request; every operation has one.
-pub(super) fn in_order<'a>(ops: impl Iterator<Item = &'a Arc<str>>, mut outcomes: Outcomes) -> Vec<(Arc<str>, Outcome)> {
+pub(super) fn in_order<'a>(
+    ops: impl Iterator<Item = &'a Arc<str>>,
+    mut outcomes: Outcomes,
+) -> Vec<(Arc<str>, Outcome)> {
     ops.map(|op| (Arc::clone(op), outcomes.remove(op).unwrap_or_else(unmentioned))).collect()
 }
 
@@ -284,7 +295,9 @@ fn unmentioned() -> Outcome {
 
 fn outcome(row: &Row, item: &Json) -> Outcome {
     if flag(item, "success") == Some(true) {
-        let Some(id) = text(item, "id").and_then(id::full).or_else(|| row.id.clone()) else { return unmentioned() };
+        let Some(id) = text(item, "id").and_then(id::full).or_else(|| row.id.clone()) else {
+            return unmentioned();
+        };
         // Creates have no `created`, upserts have, updates and deletes know their id.
         let created = flag(item, "created").unwrap_or(row.id.is_none());
         return if created { Outcome::Created { id } } else { Outcome::Updated { id } };
@@ -354,7 +367,8 @@ mod tests {
 
     #[test]
     fn items_are_read_by_place_and_only_when_complete() {
-        let row = |op: &str, id: Option<&str>| Row { op: op.into(), json: Json::Null, id: id.and_then(id::full) };
+        let row =
+            |op: &str, id: Option<&str>| Row { op: op.into(), json: Json::Null, id: id.and_then(id::full) };
         let created = json!({"id": "001000000000001AAA", "success": true, "errors": []});
         assert!(matches!(outcome(&row("a", None), &created), Outcome::Created { .. }));
         let found = json!({"id": "001000000000001AAA", "success": true, "errors": [], "created": false});
