@@ -67,7 +67,7 @@ fn allowed(kind: SystemKind, host: &Host<&str>) -> bool {
     };
     let below =
         |domain: &&str| name.strip_suffix(*domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-    domains.iter().any(|domain| below(domain))
+    domains.iter().any(below)
 }
 
 #[cfg(test)]
