@@ -10,6 +10,7 @@ pub mod cli;
 pub mod connect;
 pub mod diag;
 pub mod draft;
+pub mod drift;
 pub mod engine;
 pub mod interp;
 pub mod merge;

@@ -12,6 +12,7 @@ pub mod term;
 mod check;
 mod compile;
 mod completions;
+mod drift;
 mod explain;
 mod findings;
 mod fmt;
@@ -89,6 +90,8 @@ enum Command {
     Show(show::Args),
     /// Look at the CRMs' fields, or import saved answers
     Schema(schema::Args),
+    /// Say what changes of the schemas mean for the mappings
+    Drift(drift::Args),
     /// Propose stage maps
     Stages(stages::Args),
     /// Print the JSON Schema of a machine format
@@ -144,6 +147,7 @@ pub fn main() -> Exit {
 fn dispatch(app: &App, command: Command) -> CliResult {
     match command {
         Command::Init(args) => init::run(app, &args),
+        Command::Drift(args) => drift::run(app, &args),
         Command::Stages(args) => stages::run(app, &args),
         Command::Check(args) => check::run(app, &args),
         Command::Lint(args) => lint::run(app, &args),

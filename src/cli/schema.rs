@@ -25,6 +25,8 @@ enum Command {
         twinmap schema import salesforce.Account describe.json\n  \
         twinmap schema import hubspot owners.json --kind owners")]
     Import(ImportArgs),
+    /// Compare two snapshots
+    Diff(super::drift::DiffArgs),
     /// Print a system, an object or a field as the checker sees it
     #[command(
         after_help = "Examples:\n  twinmap schema show hubspot\n  twinmap schema show hubspot.deal.dealstage"
@@ -75,6 +77,7 @@ impl KindArg {
 pub fn run(app: &App, args: &Args) -> CliResult {
     match &args.command {
         Command::Import(args) => import_answer(app, args),
+        Command::Diff(args) => super::drift::diff(app, args),
         Command::Show { path } => show_path(app, path),
     }
 }

@@ -17,8 +17,9 @@ pub struct Args {
 }
 
 /// Name, what has this format, the schema.
-const FORMATS: [(&str, &str, &str); 6] = [
+const FORMATS: [(&str, &str, &str); 7] = [
     ("check", "check and lint --format json", include_str!("schemas/check.json")),
+    ("drift", "drift and schema diff --format json", include_str!("schemas/drift.json")),
     ("plan", "plan --format json, and the files of plan -o", include_str!("schemas/plan.json")),
     ("run", "run, apply and runs show --format json", include_str!("schemas/run.json")),
     ("show", "show --format json", include_str!("schemas/show.json")),

@@ -1,5 +1,6 @@
 //! Schemas of the CRMs: the canonical model, how each vendor's answers become it, snapshot files and their lock.
 
+pub mod diff;
 pub mod hubspot;
 pub mod import;
 pub mod json;

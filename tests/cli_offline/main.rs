@@ -8,6 +8,7 @@
 )]
 
 mod common;
+mod drift;
 mod formats;
 mod init;
 mod json_schema;
