@@ -1,12 +1,14 @@
 //! `twinmap sandbox`: the simulated CRMs on loopback, in the foreground until a signal ends them.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::App;
 use super::error::{CliError, CliResult};
 use super::exit::Exit;
 use crate::sandbox::Config;
+use crate::sandbox::core::faults::FaultPlan;
 use crate::sandbox::seed::Size;
 use crate::sandbox::server::{self, Running};
 
@@ -43,6 +45,9 @@ pub struct Args {
     /// Wait this long before each answer
     #[arg(long, value_name = "MS", default_value_t = 0)]
     latency: u64,
+    /// Faults to make: a JSON file, see docs/SANDBOX.md
+    #[arg(long, value_name = "FILE")]
+    faults: Option<PathBuf>,
     /// Leave out the fields that `twinmap setup` makes (`twinmap_id`, `Twinmap_Id__c`)
     #[arg(long)]
     without_setup: bool,
@@ -72,6 +77,7 @@ impl Args {
             hubspot: self.hubspot,
             salesforce: self.salesforce,
             latency: Duration::from_millis(self.latency),
+            faults: self.faults.as_deref().map(read_faults).transpose()?.unwrap_or_default(),
         })
     }
 }
@@ -87,6 +93,14 @@ pub fn run(app: &App, args: &Args) -> CliResult {
     ended.map_err(|cause| CliError::Bug(format!("can't wait for signals: {cause}")))?;
     app.term.say("sandbox ended\n");
     Ok(Exit::Ok)
+}
+
+fn read_faults(path: &Path) -> Result<FaultPlan, CliError> {
+    let text = std::fs::read_to_string(path).map_err(|cause| CliError::read(path, cause))?;
+    FaultPlan::parse(&text).map_err(|wrong| {
+        let message = format!("{} is not a faults file: {wrong}", path.display());
+        CliError::usage(message, r#"write rules such as {"rules": [{"fault": "drop_after", "percent": 10}]}"#)
+    })
 }
 
 /// One line that tells a script where the CRMs are.

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use self::core::clock::SimClock;
+use self::core::faults::{FaultPlan, Faults};
 use self::core::log::Log;
 use self::seed::{Size, Universe};
 
@@ -28,6 +29,7 @@ pub struct Config {
     pub salesforce: SocketAddr,
     /// Added to each answer.
     pub latency: Duration,
+    pub faults: FaultPlan,
 }
 
 impl Default for Config {
@@ -40,6 +42,7 @@ impl Default for Config {
             hubspot: any,
             salesforce: any,
             latency: Duration::ZERO,
+            faults: FaultPlan::default(),
         }
     }
 }
@@ -48,6 +51,7 @@ impl Default for Config {
 pub struct Sandbox {
     pub clock: SimClock,
     pub log: Log,
+    pub faults: Faults,
     pub hubspot: Arc<Mutex<hubspot::HubSpot>>,
     pub salesforce: Arc<Mutex<salesforce::Salesforce>>,
     pub hubspot_token: String,
@@ -65,6 +69,8 @@ impl Sandbox {
         let (seed, size, setup) = (config.seed, config.size, config.setup);
         let universe = Universe::generate(seed, size);
         let log = Log::default();
+        let faults = Faults::default();
+        faults.set(config.faults.clone());
         let hubspot_token = "pat-na1-5a4db0c5-0000-4000-8000-000000000001".to_string();
         let salesforce_token = "00D5g000004TWIN!AQcAQFzT.sandboxSessionIdOfTwinmap".to_string();
         let hubspot = {
@@ -76,6 +82,7 @@ impl Sandbox {
         Self {
             clock,
             log,
+            faults,
             hubspot: Arc::new(Mutex::new(hubspot)),
             salesforce: Arc::new(Mutex::new(salesforce)),
             hubspot_token,

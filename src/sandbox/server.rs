@@ -1,6 +1,5 @@
 //! Serves the faces over HTTP/1.1 on loopback, with title-case header names as Salesforce sends them.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +16,7 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use super::core::clock::SimClock;
+use super::core::faults::{Delivery, FaultPlan, Faults};
 use super::core::http::{Face, Request, Response};
 use super::core::log::Log;
 use super::{Config, Sandbox};
@@ -77,7 +77,13 @@ pub fn start(config: &Config) -> io::Result<Running> {
     let (stop, stopped) = watch::channel(false);
     let latency = config.latency;
     let thread = std::thread::Builder::new().name("sandbox".into()).spawn(move || {
-        let shared = |name| Shared { name, clock: sandbox.clock.clone(), log: sandbox.log.clone(), latency };
+        let shared = |name| Shared {
+            name,
+            clock: sandbox.clock.clone(),
+            log: sandbox.log.clone(),
+            faults: sandbox.faults.clone(),
+            latency,
+        };
         runtime.block_on(async {
             let _ = tokio::join!(
                 serve(hubspot_socket, sandbox.hubspot.clone(), shared("hubspot"), stopped.clone()),
@@ -103,6 +109,7 @@ struct Shared {
     name: &'static str,
     clock: SimClock,
     log: Log,
+    faults: Faults,
     latency: Duration,
 }
 
@@ -140,22 +147,33 @@ async fn answer<F: Face>(
     request: hyper::Request<Incoming>,
     face: Arc<Mutex<F>>,
     shared: Shared,
-) -> Result<hyper::Response<Full<Bytes>>, Infallible> {
-    let response = match read(request).await {
-        Ok(request) => match request.segments().as_slice() {
-            ["_sandbox", rest @ ..] if admin(rest).is_some() => {
-                admin(rest).map_or(Response::empty(404), |action| action(&request, &shared))
-            }
-            _ => {
-                if !shared.latency.is_zero() {
-                    tokio::time::sleep(shared.latency).await;
-                }
-                face.lock().unwrap_or_else(PoisonError::into_inner).handle(&request)
-            }
-        },
-        Err(message) => Response::json(413, &json!({ "message": message })),
+) -> io::Result<hyper::Response<Full<Bytes>>> {
+    let request = match read(request).await {
+        Ok(request) => request,
+        Err(message) => return Ok(to_hyper(Response::json(413, &json!({ "message": message })))),
     };
-    Ok(to_hyper(response))
+    if let ["_sandbox", rest @ ..] = request.segments().as_slice()
+        && let Some(action) = admin(rest)
+    {
+        return Ok(to_hyper(action(&request, &shared)));
+    }
+    if !shared.latency.is_zero() {
+        tokio::time::sleep(shared.latency).await;
+    }
+    let delivery = {
+        let mut face = face.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.faults.deliver(shared.name, &mut *face, &request, &shared.clock)
+    };
+    match delivery {
+        Delivery::Answer { response, delay_ms } => {
+            if delay_ms > 0 {
+                tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+            }
+            Ok(to_hyper(response))
+        }
+        // An error here makes the server close the connection without an answer.
+        Delivery::Dropped => Err(io::Error::new(io::ErrorKind::ConnectionAborted, "a fault of the sandbox")),
+    }
 }
 
 async fn read(request: hyper::Request<Incoming>) -> Result<Request, String> {
@@ -189,6 +207,15 @@ fn admin(path: &[&str]) -> Option<Action> {
                 shared.clock.advance(by);
             }
             Response::json(200, &json!({ "now_ms": shared.clock.now(), "system": shared.name }))
+        }),
+        ["faults"] => Some(|request, shared| {
+            if request.method == "POST" {
+                match FaultPlan::parse(&String::from_utf8_lossy(&request.body)) {
+                    Ok(plan) => shared.faults.set(plan),
+                    Err(message) => return Response::json(400, &json!({ "message": message })),
+                }
+            }
+            Response::json(200, &json!({ "happened": shared.faults.happened() }))
         }),
         _ => None,
     }
