@@ -1,106 +1,148 @@
-//! Value maps and stage maps: the values exist, every value goes somewhere, and the way back is single.
+//! Value maps, and what stage maps share with them: values exist, each goes somewhere once, and the way back is single.
+
+use std::collections::BTreeMap;
 
 use super::Ctx;
 use super::fit::is_text;
-use crate::diag::errors::values as wording;
-use crate::resolve::hir::{MapEnd, StageMap, ValueMap};
-use crate::resolve::near_value;
-use crate::schema::SystemKind;
-use crate::schema::model::Stage;
+use super::types::unlisted;
+use crate::diag::errors::{rules, text, values as wording};
+use crate::resolve::hir::{MapEnd, ValueMap};
 use crate::source::Span;
-use crate::syntax::ast::{Direction, ElseAction, ElseRow, Str, ValueRow};
+use crate::syntax::ast::{Arrow, Direction, ElseAction, ElseRow, Str, ValueRow};
 
-fn path(end: &MapEnd<'_>) -> String {
-    format!("{}.{}.{}", end.object.system, end.object.name, end.field.name)
+pub fn path(end: &MapEnd<'_>) -> String {
+    super::rows::path(end.field)
 }
 
-pub fn values(ctx: &mut Ctx<'_, '_>, map: &ValueMap<'_>) {
+pub fn values_exist<'a>(ctx: &mut Ctx<'a, '_>, map: &ValueMap<'a>) {
     for row in &map.rows {
         value_exists(ctx, &map.left, &row.left);
         value_exists(ctx, &map.right, &row.right);
     }
-    rows_stand_before_else(ctx, &map.rows, &map.elses);
-    each_value_once(ctx, &map.rows);
-    one_way_back(ctx, &map.rows);
-    source_values_are_mapped(ctx, map);
-}
-
-fn value_exists(ctx: &mut Ctx<'_, '_>, end: &MapEnd<'_>, value: &Str) {
-    let options = &end.field.field.options;
-    if options.is_empty() || is_text(&end.field.field.ty) {
-        return;
-    }
-    match options.iter().find(|option| option.value == value.value) {
-        Some(option) if option.active => {}
-        Some(_) => ctx.say(wording::inactive_value(value.span, &path(end), &value.value)),
-        None => {
-            let near = near_value(end.field.field, &value.value);
-            ctx.say(wording::unknown_value(
-                value.span,
-                &path(end),
-                &value.value,
-                near,
-                options.len(),
-                "value",
-            ));
+    for row in &map.elses {
+        if let ElseAction::To { direction, value } = &row.action {
+            let end = if direction.direction == Direction::Left { &map.left } else { &map.right };
+            value_exists(ctx, end, value);
         }
     }
 }
 
-fn rows_stand_before_else(ctx: &mut Ctx<'_, '_>, rows: &[ValueRow], elses: &[ElseRow]) {
-    let Some(first) = elses.iter().min_by_key(|row| row.span.start) else { return };
-    for row in rows.iter().filter(|row| row.span.start > first.span.start) {
-        ctx.say(wording::row_after_else(row.span, first.span));
+pub fn value_exists(ctx: &mut Ctx<'_, '_>, end: &MapEnd<'_>, value: &Str) {
+    if !is_text(&end.field.field.ty)
+        && let Some(finding) = unlisted(end.field, &value.value, value.span)
+    {
+        ctx.say(finding);
     }
 }
 
-fn goes(row: &ValueRow, right: bool) -> bool {
+/// The lines of a map, whichever kind: their order, and that none is wider than the map.
+pub fn lines_are_in_order<'a>(ctx: &mut Ctx<'a, '_>, arrow: Arrow, rows: &[ValueRow], elses: &[ElseRow]) {
+    if let Some(first) = elses.iter().min_by_key(|row| row.span.start) {
+        for row in rows.iter().filter(|row| row.span.start > first.span.start) {
+            ctx.say(wording::row_after_else(row.span, first.span));
+        }
+    }
+    let (mut right, mut left): (Option<Span>, Option<Span>) = (None, None);
+    for row in elses {
+        let (to_right, to_left) = match &row.action {
+            ElseAction::To { direction, .. } => {
+                (direction.direction.goes_right(), direction.direction.goes_left())
+            }
+            _ => (true, true),
+        };
+        let earlier = right.filter(|_| to_right).or(left.filter(|_| to_left));
+        match earlier {
+            Some(first) => ctx.say(text::given_twice(row.span, first, "else")),
+            None => {
+                right = right.or(to_right.then_some(row.span));
+                left = left.or(to_left.then_some(row.span));
+            }
+        }
+    }
+    let head = arrow.direction;
+    if head != Direction::Both {
+        for row in rows.iter().filter(|row| row.arrow.direction != head) {
+            let own = row.arrow.direction.symbol();
+            ctx.say(rules::wider_than_map(row.arrow.span, arrow.span, own, head.symbol()));
+        }
+    }
+}
+
+pub fn goes(row: &ValueRow, right: bool) -> bool {
     if right { row.arrow.direction.goes_right() } else { row.arrow.direction.goes_left() }
 }
 
 /// The same source value twice in one direction.
-fn each_value_once(ctx: &mut Ctx<'_, '_>, rows: &[ValueRow]) {
+pub fn each_value_once<'a>(ctx: &mut Ctx<'a, '_>, rows: &[ValueRow]) {
     let mut said: Vec<Span> = Vec::new();
     for right in [true, false] {
-        let mut seen: Vec<&Str> = Vec::new();
+        let mut seen: BTreeMap<&str, &ValueRow> = BTreeMap::new();
         for row in rows.iter().filter(|row| goes(row, right)) {
             let from = if right { &row.left } else { &row.right };
-            // Two-way rows onto one right value are E411's; here only what leaves one value twice.
-            let both_two_way = |first: &Str| {
-                rows.iter()
-                    .any(|known| known.arrow.direction == Direction::Both && same_end(known, first, right))
-                    && row.arrow.direction == Direction::Both
-                    && !right
+            let Some(first) = seen.get(from.value.as_str()) else {
+                seen.insert(&from.value, row);
+                continue;
             };
-            match seen.iter().find(|known| known.value == from.value) {
-                Some(first) if !both_two_way(first) && !said.contains(&row.span) => {
-                    said.push(row.span);
-                    ctx.say(wording::value_twice(from.span, first.span, &from.value));
-                }
-                Some(_) => {}
-                None => seen.push(from),
+            // Two-way rows onto one right value are E411's; here only what leaves one value twice.
+            let ambiguous = [first, &row].iter().all(|row| row.arrow.direction == Direction::Both) && !right;
+            if !ambiguous && !said.contains(&row.span) {
+                said.push(row.span);
+                let first = if right { first.left.span } else { first.right.span };
+                ctx.say(wording::value_twice(from.span, first, &from.value));
             }
         }
     }
 }
 
-fn same_end(row: &ValueRow, value: &Str, right: bool) -> bool {
-    let end = if right { &row.left } else { &row.right };
-    end.span == value.span
-}
-
 /// Two-way rows that share a right value: nobody knows which one to come back by.
-fn one_way_back(ctx: &mut Ctx<'_, '_>, rows: &[ValueRow]) {
-    let mut seen: Vec<&Str> = Vec::new();
+pub fn one_way_back<'a>(ctx: &mut Ctx<'a, '_>, rows: &[ValueRow]) {
+    let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
+    let mut lefts: BTreeMap<&str, Span> = BTreeMap::new();
     for row in rows.iter().filter(|row| row.arrow.direction == Direction::Both) {
-        match seen.iter().find(|known| known.value == row.right.value) {
-            Some(first) => ctx.say(wording::no_way_back(row.right.span, first.span, &row.right.value)),
-            None => seen.push(&row.right),
+        // The very same pair again is a repetition, E413's.
+        let repeated = lefts.insert(&row.left.value, row.left.span).is_some();
+        match seen.get(row.right.value.as_str()) {
+            Some(first) if !repeated => {
+                ctx.say(wording::no_way_back(row.right.span, *first, &row.right.value));
+            }
+            Some(_) => {}
+            None => {
+                seen.insert(&row.right.value, row.right.span);
+            }
         }
     }
 }
 
-fn source_values_are_mapped(ctx: &mut Ctx<'_, '_>, map: &ValueMap<'_>) {
+/// Values that a one-way row brings in and that nothing brings back, neither this map nor the others of its list,
+/// although the map is used both ways.
+pub fn values_come_back(ctx: &mut Ctx<'_, '_>, rows: &[ValueRow], elses: &[ElseRow], others: &[&ValueRow]) {
+    for right in [true, false] {
+        let back_by_else = elses.iter().any(|row| match &row.action {
+            ElseAction::To { direction, .. } => direction.direction.goes_left() == right,
+            _ => false,
+        });
+        if back_by_else {
+            continue;
+        }
+        let target = |row: &'_ ValueRow| -> Str { if right { row.right.clone() } else { row.left.clone() } };
+        let mut said: Vec<String> = Vec::new();
+        for row in rows.iter().filter(|row| goes(row, right) && !goes(row, !right)) {
+            let value = target(row);
+            let mut all = rows.iter().chain(others.iter().copied());
+            let back = all.any(|other| goes(other, !right) && target(other).value == value.value);
+            if !back && !said.contains(&value.value) {
+                ctx.say(wording::cannot_come_back(value.span, &value.value));
+                said.push(value.value);
+            }
+        }
+    }
+}
+
+/// Every value that a map may be asked for is listed, or `else` says what becomes of it.
+pub fn source_values_are_mapped<'a>(ctx: &mut Ctx<'a, '_>, map: &ValueMap<'a>) {
+    if map.broken {
+        return;
+    }
     for right in [true, false] {
         let direction = map.arrow.direction;
         if !(if right { direction.goes_right() } else { direction.goes_left() }) {
@@ -138,95 +180,5 @@ fn source_values_are_mapped(ctx: &mut Ctx<'_, '_>, map: &ValueMap<'_>) {
             ctx.say(wording::unmapped_values(map.name.span, &map.name.text, &path(end), &missing, free));
             return;
         }
-    }
-}
-
-/// The stages that a map's end may name: those of its pipeline, or all.
-fn stages_of<'s>(end: &MapEnd<'s>) -> Vec<&'s Stage> {
-    let schema = end.object.schema;
-    match (end.object.kind, &end.scope) {
-        (SystemKind::Hubspot, Some((pipeline, _))) => schema
-            .pipelines
-            .iter()
-            .filter(|known| known.id == *pipeline)
-            .flat_map(|known| &known.stages)
-            .collect(),
-        (SystemKind::Hubspot, None) => schema.pipelines.iter().flat_map(|known| &known.stages).collect(),
-        (_, scope) => {
-            let subset = scope.as_ref().and_then(|(name, _)| {
-                let record_type = schema.record_types.iter().find(|known| known.name == *name)?;
-                record_type.picklists.get(end.field.name)
-            });
-            schema
-                .stages
-                .iter()
-                .filter(|stage| subset.is_none_or(|subset| subset.contains(&stage.id)))
-                .collect()
-        }
-    }
-}
-
-pub fn stages(ctx: &mut Ctx<'_, '_>, map: &StageMap<'_>) {
-    let (left, right) = (stages_of(&map.left), stages_of(&map.right));
-    let scope_known = |end: &MapEnd<'_>, stages: &[&Stage]| end.scope.is_none() || !stages.is_empty();
-    for row in &map.rows {
-        let a =
-            if scope_known(&map.left, &left) { stage_exists(ctx, &map.left, &left, &row.left) } else { None };
-        let b = if scope_known(&map.right, &right) {
-            stage_exists(ctx, &map.right, &right, &row.right)
-        } else {
-            None
-        };
-        if let (Some(a), Some(b)) = (a, b) {
-            ends_agree(ctx, row, a, b);
-        }
-    }
-    rows_stand_before_else(ctx, &map.rows, &map.elses);
-    each_value_once(ctx, &map.rows);
-    one_way_back(ctx, &map.rows);
-    a_closed_stage_is_mapped(ctx, map, &left, &right);
-}
-
-fn stage_exists<'s>(
-    ctx: &mut Ctx<'_, '_>,
-    end: &MapEnd<'_>,
-    stages: &[&'s Stage],
-    value: &Str,
-) -> Option<&'s Stage> {
-    if stages.is_empty() {
-        // No stage list in the snapshot: the field's own options are the next best.
-        value_exists(ctx, end, value);
-        return None;
-    }
-    if let Some(stage) = stages.iter().find(|stage| stage.id == value.value) {
-        return Some(stage);
-    }
-    let labelled =
-        stages.iter().find(|stage| stage.label.eq_ignore_ascii_case(&value.value)).map(|s| s.id.as_str());
-    let near = labelled
-        .or_else(|| crate::diag::suggest::nearest(&value.value, stages.iter().map(|s| s.id.as_str())));
-    let place = match &end.scope {
-        Some((scope, _)) => format!("{} of \"{scope}\"", path(end)),
-        None => path(end),
-    };
-    ctx.say(wording::unknown_value(value.span, &place, &value.value, near, stages.len(), "stage"));
-    None
-}
-
-fn ends_agree(ctx: &mut Ctx<'_, '_>, row: &ValueRow, left: &Stage, right: &Stage) {
-    if left.closed != right.closed {
-        ctx.say(wording::open_meets_closed(row.span, &left.id, &right.id));
-    } else if left.closed && left.won != right.won {
-        ctx.say(wording::won_meets_lost(row.span, &left.id, &right.id));
-    }
-}
-
-fn a_closed_stage_is_mapped(ctx: &mut Ctx<'_, '_>, map: &StageMap<'_>, left: &[&Stage], right: &[&Stage]) {
-    let closed =
-        |stages: &[&Stage], value: &Str| stages.iter().any(|stage| stage.id == value.value && stage.closed);
-    let known = left.iter().any(|stage| stage.closed) || right.iter().any(|stage| stage.closed);
-    let mapped = map.rows.iter().any(|row| closed(left, &row.left) || closed(right, &row.right));
-    if known && !mapped && !map.rows.is_empty() {
-        ctx.say(wording::no_closed_stage(map.name.span, &map.name.text));
     }
 }

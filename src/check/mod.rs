@@ -1,13 +1,34 @@
-//! The rules of the language over a resolved program: one file per family, one function per rule.
+//! The rules of the language over a resolved program: one file per family, one function per rule, listed in `rules`.
+//!
+//! A rule says what is wrong once, at the place to mend; what an earlier phase has already complained about is left
+//! alone. Nothing is decided by the order in which rules run but which of two findings for one place is kept.
 
+mod accounts;
+mod conditions;
+mod exprs;
 mod fit;
+mod flows;
+mod keys;
+mod linkedin;
 mod maps;
+mod policies;
+mod probe;
+mod required;
+mod roundtrip;
 mod rows;
+mod rules;
+mod stages;
 mod syncs;
+mod truth;
+mod types;
+mod usage;
 
-use crate::diag::Diagnostic;
+use std::collections::BTreeSet;
+
+use crate::diag::{Code, Diagnostic};
 use crate::resolve::hir::Program;
 use crate::resolve::{Schemas, resolve};
+use crate::source::Span;
 use crate::syntax::ast;
 
 /// A program that was resolved and looked at.
@@ -20,38 +41,50 @@ pub struct Checked<'a> {
 pub(crate) struct Ctx<'a, 'p> {
     pub(crate) schemas: &'a Schemas,
     pub(crate) program: &'p Program<'a>,
+    pub(crate) ast: &'a ast::Program,
     pub(crate) diagnostics: Vec<Diagnostic>,
+    /// Code and place of what was said about rows, which are looked at once for each arm.
+    said: BTreeSet<(Code, Span)>,
+    /// Facts that are worth one finding however many syncs they concern.
+    noted: BTreeSet<(&'static str, String)>,
+    /// What resolving complained about.
+    resolved: Vec<Span>,
 }
 
 impl Ctx<'_, '_> {
     pub(crate) fn say(&mut self, diagnostic: Diagnostic) {
-        self.diagnostics.push(diagnostic);
+        // Required fields are all named at the map that lacks them; elsewhere one finding a place is enough.
+        if diagnostic.code == Code::E501 || self.said.insert((diagnostic.code, diagnostic.primary.span)) {
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
+    /// Whether something inside a place was complained about already.
+    pub(crate) fn said_within(&self, place: Span) -> bool {
+        let within =
+            |span: &Span| span.file == place.file && span.start >= place.start && span.end <= place.end;
+        self.resolved.iter().any(within) || self.said.iter().any(|(_, span)| within(span))
+    }
+
+    /// True the first time that it is asked about a fact.
+    pub(crate) fn first_time(&mut self, fact: (&'static str, String)) -> bool {
+        self.noted.insert(fact)
     }
 }
 
 /// Resolves and checks a program against the schemas of its connections.
 pub fn check_program<'a>(schemas: &'a Schemas, program: &'a ast::Program) -> Checked<'a> {
     let (resolved, mut diagnostics) = resolve(schemas, program);
-    let mut ctx = Ctx { schemas, program: &resolved, diagnostics: Vec::new() };
-    for map in &resolved.values {
-        maps::values(&mut ctx, map);
-    }
-    for map in &resolved.stages {
-        maps::stages(&mut ctx, map);
-    }
-    for sync in &resolved.syncs {
-        syncs::check(&mut ctx, sync);
-        for arm in &sync.arms {
-            rows::check(&mut ctx, sync, arm);
-        }
-    }
-    syncs::policies(&mut ctx);
-    let found = ctx.diagnostics;
-    // A row of a shared map is checked once per arm; the same finding twice says nothing new.
-    for diagnostic in found {
-        if !diagnostics.contains(&diagnostic) {
-            diagnostics.push(diagnostic);
-        }
-    }
+    let mut ctx = Ctx {
+        schemas,
+        program: &resolved,
+        ast: program,
+        diagnostics: Vec::new(),
+        said: BTreeSet::new(),
+        noted: BTreeSet::new(),
+        resolved: diagnostics.iter().map(|one| one.primary.span).collect(),
+    };
+    rules::run(&mut ctx);
+    diagnostics.extend(ctx.diagnostics);
     Checked { program: resolved, diagnostics }
 }

@@ -1,192 +1,63 @@
-//! Whole syncs: how pairs are recognised, what creates need, who wins, what policies deny.
+//! Whole syncs: what the connectors can do, who wins, what is deleted.
 
 use super::Ctx;
-use super::rows::comparisons_make_sense;
 use crate::diag::errors::rules as wording;
-use crate::resolve::hir::{Arm, Conflict, CreateRule, Delete, End, Expr, Kind, Match, Side, Sync};
-use crate::schema::{FieldType, SystemKind};
-use crate::syntax::ast::{Direction, PolicyRuleKind};
-
-pub fn check<'a>(ctx: &mut Ctx<'a, '_>, sync: &Sync<'a>) {
-    objects_can_be_synced(ctx, sync);
-    creating_syncs_have_a_match(ctx, sync);
-    match_keys_are_usable(ctx, sync);
-    required_fields_are_written(ctx, sync);
-    one_way_syncs_have_no_contrary_winner(ctx, sync);
-    deletes_are_possible(ctx, sync);
-    for (_, filter) in sync.filters.iter().chain(&sync.vetoes) {
-        comparisons_make_sense(ctx, filter);
-    }
-    for (_, rule, _) in &sync.creates {
-        if let CreateRule::When(condition) = rule {
-            comparisons_make_sense(ctx, condition);
-        }
-    }
-    for line in sync.route.iter().flatten() {
-        if let Some(condition) = &line.condition {
-            comparisons_make_sense(ctx, condition);
-        }
-    }
-}
+use crate::resolve::hir::{Conflict, CreateRule, Delete, Match, Side, Sync};
+use crate::schema::SystemKind;
+use crate::syntax::ast::Direction;
 
 /// Whether the sync may create records on a side.
 pub fn creates(sync: &Sync<'_>, side: Side) -> bool {
-    let allowed = match side {
-        Side::Left => sync.direction().goes_left(),
-        Side::Right => sync.direction().goes_right(),
-    };
     let never = sync.creates.iter().any(|(at, rule, _)| *at == side && matches!(rule, CreateRule::Never));
-    allowed && !never
+    writes(sync, side) && !never
 }
 
-fn objects_can_be_synced(ctx: &mut Ctx<'_, '_>, sync: &Sync<'_>) {
-    for arm in &sync.arms {
-        if arm.right.kind == SystemKind::Salesnav {
-            let wanted = match sync.left.name {
-                "contact" | "Contact" | "Lead" => "lead",
-                "company" | "Account" => "account",
-                "deal" | "Opportunity" => "opportunity",
-                _ => "",
-            };
-            if wanted != arm.right.name {
-                let message = format!(
-                    "{}.{} can't sync to {}.{}",
-                    sync.left.system, sync.left.name, arm.right.system, arm.right.name
-                );
-                ctx.say(wording::not_supported(arm.right.span, message));
-            }
-        }
+pub fn writes(sync: &Sync<'_>, side: Side) -> bool {
+    match side {
+        Side::Left => sync.direction().goes_left(),
+        Side::Right => sync.direction().goes_right(),
     }
 }
 
-fn creating_syncs_have_a_match(ctx: &mut Ctx<'_, '_>, sync: &Sync<'_>) {
+pub fn creating_syncs_have_a_match<'a>(ctx: &mut Ctx<'a, '_>, sync: &Sync<'a>) {
     let may_create = creates(sync, Side::Left) || creates(sync, Side::Right);
-    if may_create && sync.matches.is_empty() {
+    if may_create && sync.matches.is_empty() && !sync.lost.contains("match") {
         ctx.say(wording::no_match(sync.name.span, &sync.name.text));
     }
 }
 
-fn match_keys_are_usable(ctx: &mut Ctx<'_, '_>, sync: &Sync<'_>) {
-    for found in &sync.matches {
-        let Match::Keys { left, right, .. } = found else { continue };
-        for key in [left, right] {
-            key_is_usable(ctx, key);
-        }
-    }
-}
-
-fn key_is_usable(ctx: &mut Ctx<'_, '_>, key: &Expr<'_>) {
-    let mut found = None;
-    key.walk(&mut |part| {
-        if let Kind::Field(_, field) = &part.kind {
-            let why = match field.field.ty {
-                FieldType::LongText { max } if max.is_some_and(|max| max > 255) => {
-                    "a long text can't be searched"
-                }
-                FieldType::Json => "this type can't be compared",
-                _ if !field.field.filterable => "the API can't search it",
-                _ => return,
-            };
-            found = Some((
-                part.span,
-                format!("{}.{}.{}", field.object.system, field.object.name, field.name),
-                why,
-            ));
-        }
-    });
-    if let Some((span, field, why)) = found {
-        ctx.say(wording::unusable_key(span, &field, why));
-    }
-}
-
-fn required_fields_are_written(ctx: &mut Ctx<'_, '_>, sync: &Sync<'_>) {
-    for side in [Side::Left, Side::Right] {
-        if !creates(sync, side) {
-            continue;
-        }
-        for arm in &sync.arms {
-            arm_writes_required(ctx, sync, arm, side);
-            if side == Side::Left {
-                break;
-            }
-        }
-    }
-}
-
-fn arm_writes_required(ctx: &mut Ctx<'_, '_>, sync: &Sync<'_>, arm: &Arm<'_>, side: Side) {
-    let object = if side == Side::Left { sync.left } else { arm.right };
-    for (name, field) in &object.schema.fields {
-        if !field.required_on_create {
-            continue;
-        }
-        let by_row = arm.rows.iter().any(|row| row.target(side).is_some_and(|target| target.name == name));
-        let by_association = arm.associations.iter().any(|association| {
-            let end = if side == Side::Left { &association.left } else { &association.right };
-            matches!(end, crate::resolve::hir::AssociationEnd::Lookup(field) if field.name == name)
-        });
-        if by_row || by_association {
-            continue;
-        }
-        let arrow = if side == Side::Right { "->" } else { "<-" };
-        let near = near_source(sync, arm, side, name);
-        let help = match (near, side) {
-            (Some(near), Side::Right) => format!("add a row: `{near} {arrow} {name}`"),
-            (Some(near), Side::Left) => format!("add a row: `{name} {arrow} {near}`"),
-            (None, _) => format!(
-                "add a row that writes {name}, or never create here: `create {}: never`",
-                object.system
-            ),
-        };
-        let path = format!("{}.{}", object.system, object.name);
-        ctx.say(wording::required_unset(
-            sync.map_span,
-            object.span,
-            &path,
-            name,
-            &field.ty.to_string(),
-            help,
-        ));
-    }
-}
-
-/// A field of the other side that looks as if it were the required one.
-fn near_source<'s>(sync: &Sync<'s>, arm: &Arm<'s>, side: Side, name: &str) -> Option<&'s str> {
-    let source = if side == Side::Right { sync.left } else { arm.right };
-    let plain = |text: &str| text.to_lowercase().replace(['_', ' '], "");
-    let wanted = plain(name);
-    source
-        .schema
-        .fields
-        .iter()
-        .find(|(known, field)| plain(known) == wanted || plain(&field.label) == wanted)
-        .map(|(known, _)| known.as_str())
-}
-
-fn one_way_syncs_have_no_contrary_winner(ctx: &mut Ctx<'_, '_>, sync: &Sync<'_>) {
+pub fn one_way_syncs_have_no_contrary_winner<'a>(ctx: &mut Ctx<'a, '_>, sync: &Sync<'a>) {
     let source = match sync.direction() {
         Direction::Both => return,
         Direction::Right => Side::Left,
         Direction::Left => Side::Right,
     };
-    if let Some((Conflict::Winner { side, .. }, span)) = &sync.conflict
-        && *side != source
-    {
-        let (winner, source) = (sync.system_of(*side), sync.system_of(source));
-        ctx.say(wording::contrary_winner(*span, sync.arrow.span, winner, source));
+    let winner = match &sync.conflict {
+        Some((Conflict::Winner { side, .. }, span)) if *side != source => (sync.system_of(*side), *span),
+        Some((Conflict::Newest, span)) => ("the newest value", *span),
+        Some((Conflict::Hold, span)) => ("nobody", *span),
+        _ => return,
+    };
+    ctx.say(wording::contrary_winner(winner.1, sync.arrow.span, winner.0, sync.system_of(source)));
+}
+
+/// `create SYSTEM` for a side that the sync never writes.
+pub fn create_rules_are_within_reach<'a>(ctx: &mut Ctx<'a, '_>, sync: &Sync<'a>) {
+    for (side, rule, span) in &sync.creates {
+        if !writes(sync, *side) && !matches!(rule, CreateRule::Never) {
+            let system = sync.system_of(*side);
+            ctx.say(wording::create_out_of_reach(*span, sync.arrow.span, system));
+        }
     }
 }
 
-fn deletes_are_possible(ctx: &mut Ctx<'_, '_>, sync: &Sync<'_>) {
+pub fn deletes_are_possible<'a>(ctx: &mut Ctx<'a, '_>, sync: &Sync<'a>) {
     if let Some((Delete::Archive { side }, span)) = &sync.delete {
-        let writes = match side {
-            Side::Left => sync.direction().goes_left(),
-            Side::Right => sync.direction().goes_right(),
-        };
         let objects: Vec<_> = match side {
             Side::Left => vec![sync.left],
             Side::Right => sync.arms.iter().map(|arm| arm.right).collect(),
         };
-        if !writes {
+        if !writes(sync, *side) {
             let message =
                 format!("this sync never writes to {}, so it can't archive there", sync.system_of(*side));
             ctx.say(wording::delete_not_possible(*span, message));
@@ -206,75 +77,70 @@ fn deletes_are_possible(ctx: &mut Ctx<'_, '_>, sync: &Sync<'_>) {
     }
 }
 
-/// `deny write` and `deny send` over the whole program.
-pub fn policies(ctx: &mut Ctx<'_, '_>) {
-    let mut found = Vec::new();
-    for policy in &ctx.program.policies {
-        for rule in &policy.rules {
-            match &rule.kind {
-                PolicyRuleKind::DenyWrite { target, except } => {
-                    for sync in &ctx.program.syncs {
-                        if except.iter().any(|name| name.text == sync.name.text) {
-                            continue;
-                        }
-                        for row in sync.arms.iter().flat_map(|arm| &arm.rows) {
-                            for side in [Side::Left, Side::Right] {
-                                let Some(written) = row.target(side) else { continue };
-                                let path = [written.object.system, written.object.name, written.name];
-                                let parts: Vec<&str> =
-                                    target.parts.iter().map(|part| part.text.as_str()).collect();
-                                if path.starts_with(&parts) {
-                                    let what = format!("`{}` writes {}", sync.name.text, path.join("."));
-                                    found.push(wording::policy_broken(
-                                        row.span,
-                                        rule.span,
-                                        &policy.name.value,
-                                        &what,
-                                    ));
-                                }
-                            }
-                        }
-                    }
-                }
-                PolicyRuleKind::DenySend { what, to, except } => {
-                    for sync in &ctx.program.syncs {
-                        if except.iter().any(|name| name.text == sync.name.text) {
-                            continue;
-                        }
-                        for side in [Side::Left, Side::Right] {
-                            if sync.system_of(side) != to.text {
-                                continue;
-                            }
-                            for row in sync.arms.iter().flat_map(|arm| &arm.rows) {
-                                let (Some(_), End::Field(source)) = (row.target(side), row.end(side.other()))
-                                else {
-                                    continue;
-                                };
-                                let personal = is_personal(source.name, &source.field.ty);
-                                if (what.text() == "personal" && personal) || what.text() == source.name {
-                                    let what =
-                                        format!("`{}` sends {} to {}", sync.name.text, source.name, to.text);
-                                    found.push(wording::policy_broken(
-                                        row.span,
-                                        rule.span,
-                                        &policy.name.value,
-                                        &what,
-                                    ));
-                                }
-                            }
-                        }
-                    }
-                }
-                PolicyRuleKind::DenyPlan { .. } => {}
+/// A conversion is followed from a Salesforce lead to its contact: both are arms of the sync.
+pub fn conversions_can_be_followed<'a>(ctx: &mut Ctx<'a, '_>, sync: &Sync<'a>) {
+    let Some(span) = sync.follow_conversion else { return };
+    let has = |name: &str| {
+        sync.arms.iter().any(|arm| arm.right.kind == SystemKind::Salesforce && arm.right.name == name)
+    };
+    if !(has("Lead") && has("Contact")) {
+        let message = "a conversion is followed between the arms Lead and Contact of Salesforce".to_owned();
+        ctx.say(wording::not_supported(span, message));
+    }
+}
+
+/// What only some connectors have: lists to save to, matchers of people and companies.
+pub fn clauses_fit_the_connector<'a>(ctx: &mut Ctx<'a, '_>, sync: &Sync<'a>) {
+    let salesnav = sync.arms.iter().find(|arm| arm.right.kind == SystemKind::Salesnav);
+    if let Some(list) = sync.save_to.as_ref().filter(|_| salesnav.is_none()) {
+        let message = "records are saved to lists of Sales Navigator only".to_owned();
+        ctx.say(wording::not_supported(list.span, message));
+    }
+    for found in &sync.matches {
+        let Match::Matcher(word) = found else { continue };
+        let wanted = match salesnav.map(|arm| arm.right.name) {
+            Some("lead") => "person",
+            Some("account") => "company",
+            Some(_) => "none",
+            None => "a key of each side",
+        };
+        if word.text != wanted {
+            let message = format!("`match: {}` does not fit this sync, which matches by {wanted}", word.text);
+            ctx.say(wording::not_supported(word.span, message));
+        }
+    }
+}
+
+/// Associations translate ids by the links of a sync that joins the objects at both ends.
+pub fn associations_go_through_the_right_sync<'a>(ctx: &mut Ctx<'a, '_>, sync: &Sync<'a>) {
+    use crate::resolve::hir::AssociationEnd;
+    use crate::schema::FieldType;
+    for (arm, association) in sync.arms.iter().flat_map(|arm| arm.associations.iter().map(move |a| (arm, a)))
+    {
+        let Some(through) =
+            ctx.program.syncs.iter().find(|known| known.name.text == association.through.text)
+        else {
+            continue;
+        };
+        let linked = |system: &str, name: &str| {
+            std::iter::once(through.left)
+                .chain(through.arms.iter().map(|arm| arm.right))
+                .any(|object| object.system == system && object.name == name)
+        };
+        for (object, end) in [(sync.left, &association.left), (arm.right, &association.right)] {
+            let wanted: Vec<&str> = match end {
+                AssociationEnd::Set(key) if object.kind == SystemKind::Hubspot => vec![key],
+                AssociationEnd::Lookup(field) => match &field.field.ty {
+                    FieldType::Ref { to } if !to.is_empty() => to.iter().map(String::as_str).collect(),
+                    _ => continue,
+                },
+                AssociationEnd::Set(_) => continue,
+            };
+            if !wanted.iter().any(|name| linked(object.system, name)) {
+                let what = format!("{} of {}", wanted.join(" or "), object.system);
+                ctx.say(wording::wrong_through(association.through.span, &association.through.text, &what));
+                break;
             }
         }
     }
-    found.into_iter().for_each(|finding| ctx.say(finding));
-}
-
-/// Names of people, e-mail addresses and phone numbers.
-fn is_personal(name: &str, ty: &FieldType) -> bool {
-    let name = name.to_lowercase();
-    matches!(ty, FieldType::Email | FieldType::Phone)
-        || ["firstname", "lastname", "email", "phone", "mobilephone"].iter().any(|part| name.contains(part))
 }

@@ -17,6 +17,7 @@ use crate::plan::{Origin, lower};
 use crate::resolve::Schemas;
 use crate::schema::model::Owner;
 use crate::schema::snapshot::{self, Lock, SnapshotError};
+use crate::schema::{SystemKind, salesnav};
 use crate::source::SourceMap;
 use crate::syntax::{allow, ast, parse};
 use crate::testing::{self, Case};
@@ -69,7 +70,11 @@ pub fn schemas(project: &Project) -> Result<(Schemas, BTreeMap<String, String>),
     let lock = lock(project)?;
     let mut schemas = Schemas { systems: BTreeMap::new(), without: Vec::new() };
     let mut hashes = BTreeMap::new();
-    for name in project.connections().into_keys() {
+    for (name, connection) in project.connections() {
+        if connection.kind == SystemKind::Salesnav {
+            schemas.systems.insert(name, salesnav::system());
+            continue;
+        }
         let path = project.schema_dir().join(format!("{name}.json"));
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,

@@ -267,13 +267,19 @@ impl<'e> Env<'e> {
             return Ok(Value::Null);
         }
         let text = value.to_string();
-        let (table, back, otherwise) = match to {
-            Side::Right => (&map.to_right, &map.to_left, &map.else_right),
-            Side::Left => (&map.to_left, &map.to_right, &map.else_left),
+        let (table, back, otherwise, back_otherwise) = match to {
+            Side::Right => (&map.to_right, &map.to_left, &map.else_right, &map.else_left),
+            Side::Left => (&map.to_left, &map.to_right, &map.else_left, &map.else_right),
         };
         // Several values may come from one: the target keeps its own while that still means the same.
+        let means = |current: &str| match (back.get(current), back_otherwise) {
+            (Some(mapped), _) => *mapped == text,
+            (None, Else::To(mapped)) => *mapped == text,
+            _ => false,
+        };
         if let Some(Value::Text(current)) = self.current
-            && back.get(&**current) == Some(&text)
+            && !current.is_empty()
+            && means(current)
         {
             return Ok(Value::Text(current.clone()));
         }

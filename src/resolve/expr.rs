@@ -227,9 +227,7 @@ impl<'a> Resolver<'a> {
     }
 
     fn linked(&mut self, name: &str, at: Span, span: Span) -> Expr<'a> {
-        if !self.syncs.iter().any(|sync| sync.text == name) {
-            let near = nearest(name, self.syncs.iter().map(|sync| sync.text.as_str())).map(str::to_owned);
-            self.say(names::unknown_sync(at, name, near.as_deref()));
+        if !self.sync_exists(name, at) {
             return Expr::error(span);
         }
         Expr { kind: Kind::Linked(name.to_owned()), ty: boolean(), span }
@@ -315,7 +313,11 @@ fn result_type<'a>(func: Func, args: &[Expr<'a>]) -> Ty<'a> {
         Func::Floor | Func::Ceil | Func::Int | Func::Year | Func::Month | Func::DaysBetween | Func::Count => {
             Ty::Of(FieldType::Int { digits: None })
         }
-        Func::Date | Func::AddDays => Ty::Of(FieldType::Date),
+        Func::AddDays => match first() {
+            Ty::Of(FieldType::DateTime) => Ty::Of(FieldType::DateTime),
+            _ => Ty::Of(FieldType::Date),
+        },
+        Func::Date => Ty::Of(FieldType::Date),
         Func::DateTime => Ty::Of(FieldType::DateTime),
         // A point in time seen from a zone has a calendar day: functions of days accept it.
         Func::InZone => Ty::Of(FieldType::Date),

@@ -3,6 +3,8 @@
 //! What could not be resolved has been reported and is left out, or is `Error`/`Unknown`, which mutes every later
 //! complaint about it.
 
+use std::collections::BTreeSet;
+
 use crate::builtin::{Converter, Func};
 pub use crate::record::Side;
 use crate::schema::{Field, FieldType, Object as SchemaObject, SystemKind};
@@ -17,10 +19,10 @@ pub struct Program<'a> {
     pub stages: Vec<StageMap<'a>>,
     pub converts: Vec<ConvertItem<'a>>,
     pub owners: Vec<OwnerMap>,
-    pub writebacks: Vec<ast::Writeback>,
-    pub crm_settings: Vec<ast::CrmSettings>,
+    pub writebacks: Vec<&'a ast::Writeback>,
+    pub crm_settings: Vec<&'a ast::CrmSettings>,
     pub tests: Vec<Test<'a>>,
-    pub policies: Vec<ast::Policy>,
+    pub policies: Vec<&'a ast::Policy>,
 }
 
 /// An object of a connection.
@@ -50,7 +52,8 @@ pub struct Sync<'a> {
     pub arrow: ast::Arrow,
     pub arms: Vec<Arm<'a>>,
     pub route: Option<Vec<RouteLine<'a>>>,
-    pub follow_conversion: bool,
+    /// `on convert: follow`, and where it says so.
+    pub follow_conversion: Option<Span>,
     pub start: Option<ast::Ident>,
     pub filters: Vec<(Side, Expr<'a>)>,
     pub matches: Vec<Match<'a>>,
@@ -63,6 +66,8 @@ pub struct Sync<'a> {
     pub propagate: Vec<Propagate<'a>>,
     pub refresh: Option<i64>,
     pub save_to: Option<ast::Str>,
+    /// Words of lines that could not be read or resolved: what they may have said is not "missing".
+    pub lost: BTreeSet<String>,
     pub header: Span,
     pub map_span: Span,
 }
@@ -84,7 +89,7 @@ pub struct RouteLine<'a> {
 #[expect(clippy::large_enum_variant, reason = "a handful exist per program")]
 pub enum Match<'a> {
     StoredId,
-    Matcher(String),
+    Matcher(ast::Ident),
     Keys { left: Expr<'a>, right: Expr<'a>, when: Option<Expr<'a>>, span: Span },
 }
 
@@ -129,7 +134,8 @@ pub struct Row<'a> {
     pub owned_by: Option<(Side, Span)>,
     pub if_empty: bool,
     pub on_create: bool,
-    pub cut: bool,
+    /// The word `cut` when given.
+    pub cut: Option<Span>,
     pub may_blank: bool,
     pub when: Option<Expr<'a>>,
     pub span: Span,
@@ -190,6 +196,8 @@ pub struct ValueMap<'a> {
     pub arrow: ast::Arrow,
     pub rows: Vec<ast::ValueRow>,
     pub elses: Vec<ast::ElseRow>,
+    /// Some line could not be read.
+    pub broken: bool,
     pub header: Span,
 }
 
@@ -201,6 +209,8 @@ pub struct StageMap<'a> {
     pub arrow: ast::Arrow,
     pub rows: Vec<ast::ValueRow>,
     pub elses: Vec<ast::ElseRow>,
+    /// Some line could not be read.
+    pub broken: bool,
     pub header: Span,
 }
 
@@ -209,6 +219,8 @@ pub struct ConvertItem<'a> {
     pub name: ast::Ident,
     pub right: Option<Expr<'a>>,
     pub left: Option<Expr<'a>>,
+    /// Some line could not be read.
+    pub broken: bool,
     pub header: Span,
 }
 
@@ -361,5 +373,78 @@ impl End<'_> {
             End::Field(field) => field.span,
             End::Expr(expr) => expr.span,
         }
+    }
+}
+
+impl<'a> MapEnd<'a> {
+    /// The object's place in its system, to tell the two ends of a map apart.
+    fn stands_on(&self, object: Object<'_>) -> bool {
+        self.object.system == object.system
+    }
+}
+
+impl<'a> Program<'a> {
+    /// Whether a converter of a row is written the other way round than the row: its left is the row's right.
+    /// `None` = it belongs to other systems.
+    pub fn is_flipped(&self, row: &Row<'a>, sides: (Object<'a>, Object<'a>), item: &Use) -> Option<bool> {
+        let ends = |left: &MapEnd<'a>, right: &MapEnd<'a>| {
+            let (a, b) = sides;
+            if left.stands_on(a) && right.stands_on(b) {
+                Some(false)
+            } else if left.stands_on(b) && right.stands_on(a) {
+                Some(true)
+            } else {
+                None
+            }
+        };
+        let ty = |side: Side| match row.end(side) {
+            End::Field(field) => Some(&field.field.ty),
+            End::Expr(_) => None,
+        };
+        match item {
+            Use::Values(index, _) | Use::Multi { values: index, .. } => {
+                self.values.get(*index).map_or(Some(false), |map| ends(&map.left, &map.right))
+            }
+            Use::Stages(index, _) => {
+                self.stages.get(*index).map_or(Some(false), |map| ends(&map.left, &map.right))
+            }
+            Use::Owners(None, _) => {
+                let (a, b) = (sides.0.system, sides.1.system);
+                let flipped = |map: &&OwnerMap| map.name == "owners" && map.left == b && map.right == a;
+                Some(self.owners.iter().any(|map| flipped(&map)))
+            }
+            Use::Owners(Some(index), _) => self.owners.get(*index).map_or(Some(false), |map| {
+                let (a, b) = (sides.0.system, sides.1.system);
+                if map.left == a && map.right == b {
+                    Some(false)
+                } else {
+                    (map.left == b && map.right == a).then_some(true)
+                }
+            }),
+            // The domain stands on the left, the address on the right; 0 to 1 left, 0 to 100 right; cents left.
+            Use::Builtin(Converter::WebAddress, _) => {
+                Some(ty(Side::Left) == Some(&FieldType::Url) && ty(Side::Right) != Some(&FieldType::Url))
+            }
+            Use::Builtin(Converter::Percent, _) => {
+                let is = |side: Side, wanted: bool| matches!(ty(side), Some(FieldType::Percent { whole, .. }) if *whole == wanted);
+                Some(!is(Side::Right, true) && (is(Side::Left, true) || is(Side::Right, false)))
+            }
+            Use::Builtin(Converter::Cents, _) => {
+                let int = |side| matches!(ty(side), Some(FieldType::Int { .. }));
+                Some(!int(Side::Left) && int(Side::Right))
+            }
+            _ => Some(false),
+        }
+    }
+
+    /// The owner map that a row uses: the named one, else the one without a name for its systems.
+    pub fn owner_map(&self, sides: (Object<'a>, Object<'a>), named: Option<usize>) -> Option<usize> {
+        let (a, b) = (sides.0.system, sides.1.system);
+        named.or_else(|| {
+            self.owners.iter().position(|map| {
+                map.name == "owners"
+                    && ((map.left == a && map.right == b) || (map.left == b && map.right == a))
+            })
+        })
     }
 }

@@ -22,6 +22,7 @@ impl<'a> Resolver<'a> {
             arrow: item.arrow,
             rows: item.rows.clone(),
             elses: item.elses.clone(),
+            broken: item.broken,
             header: item.header,
         })
     }
@@ -36,6 +37,7 @@ impl<'a> Resolver<'a> {
             arrow: item.arrow,
             rows: item.rows.clone(),
             elses: item.elses.clone(),
+            broken: item.broken,
             header: item.header,
         })
     }
@@ -92,7 +94,9 @@ impl<'a> Resolver<'a> {
                 return;
             }
         };
-        if known.iter().any(|(id, _)| id == wanted) {
+        // Pipelines that were not fetched say nothing; a describe always lists the record types.
+        let unknown = object.kind == SystemKind::Hubspot && known.is_empty();
+        if unknown || known.iter().any(|(id, _)| id == wanted) {
             return;
         }
         let labelled = known.iter().find(|(_, label)| label.eq_ignore_ascii_case(wanted)).map(|(id, _)| *id);
@@ -104,7 +108,7 @@ impl<'a> Resolver<'a> {
         let scope = Scope { it: true, ..Scope::default() };
         let right = item.right.as_ref().map(|arm| self.expr(&scope, &arm.body));
         let left = item.left.as_ref().map(|arm| self.expr(&scope, &arm.body));
-        ConvertItem { name: item.name.clone(), right, left, header: item.header }
+        ConvertItem { name: item.name.clone(), right, left, broken: item.broken, header: item.header }
     }
 
     pub(super) fn owner_map(&mut self, item: &'a ast::Owners) -> Option<OwnerMap> {
@@ -141,11 +145,7 @@ impl<'a> Resolver<'a> {
     pub(super) fn test(&mut self, item: &'a ast::Test, program: &Program<'a>) -> Option<Test<'a>> {
         let Some(sync) = program.syncs.iter().position(|sync| sync.name.text == item.sync.text) else {
             // A sync that exists but could not be resolved has been reported itself.
-            if !self.syncs.iter().any(|known| known.text == item.sync.text) {
-                let near = nearest(&item.sync.text, self.syncs.iter().map(|sync| sync.text.as_str()));
-                let near = near.map(str::to_owned);
-                self.say(names::unknown_sync(item.sync.span, &item.sync.text, near.as_deref()));
-            }
+            self.sync_exists(&item.sync.text, item.sync.span);
             return None;
         };
         let resolved = program.syncs.get(sync)?;
@@ -303,11 +303,7 @@ impl<'a> Resolver<'a> {
 
     fn syncs_exist(&mut self, names: &[ast::Ident]) {
         for name in names {
-            if !self.syncs.iter().any(|sync| sync.text == name.text) {
-                let near =
-                    nearest(&name.text, self.syncs.iter().map(|sync| sync.text.as_str())).map(str::to_owned);
-                self.say(names::unknown_sync(name.span, &name.text, near.as_deref()));
-            }
+            self.sync_exists(&name.text, name.span);
         }
     }
 }

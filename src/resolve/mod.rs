@@ -3,13 +3,15 @@
 //! Never fails: what can't be resolved is reported once and left out. Rules about whether a resolved program makes
 //! sense are `check`'s.
 
+mod associate;
 mod expr;
 pub mod hir;
 mod items;
 mod literal;
+mod rows;
 mod sync;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diag::Diagnostic;
 use crate::diag::errors::names as wording;
@@ -36,6 +38,8 @@ pub(crate) struct Resolver<'a> {
     pub(crate) stages: Vec<&'a Ident>,
     pub(crate) converts: Vec<&'a Ident>,
     pub(crate) owners: Vec<(String, Span)>,
+    /// Words of item headers that could not be read: a name among them has been reported already.
+    pub(crate) lost: BTreeSet<&'a str>,
 }
 
 /// Resolves a whole program.
@@ -48,6 +52,7 @@ pub fn resolve<'a>(schemas: &'a Schemas, program: &'a ast::Program) -> (Program<
         stages: Vec::new(),
         converts: Vec::new(),
         owners: Vec::new(),
+        lost: program.files.iter().flat_map(|file| &file.lost).map(String::as_str).collect(),
     };
     let items: Vec<&ast::Item> = program.files.iter().flat_map(|file| &file.items).collect();
     resolver.gather(&items);
@@ -77,13 +82,13 @@ pub fn resolve<'a>(schemas: &'a Schemas, program: &'a ast::Program) -> (Program<
             }
             ast::Item::Policy(item) => {
                 resolver.policy(item);
-                resolved.policies.push(item.clone());
+                resolved.policies.push(item);
             }
             ast::Item::Writeback(item) if resolver.systems_exist(&[&item.from, &item.to]) => {
-                resolved.writebacks.push(item.clone());
+                resolved.writebacks.push(item);
             }
             ast::Item::CrmSettings(item) if resolver.systems_exist(&[&item.system, &item.crm]) => {
-                resolved.crm_settings.push(item.clone());
+                resolved.crm_settings.push(item);
             }
             _ => {}
         }
@@ -160,6 +165,19 @@ impl<'a> Resolver<'a> {
         None
     }
 
+    /// Whether there is a sync of this name; if not, says so unless its header could not be read.
+    pub(crate) fn sync_exists(&mut self, name: &str, at: Span) -> bool {
+        if self.syncs.iter().any(|sync| sync.text == name) {
+            return true;
+        }
+        if !self.lost.contains(name) {
+            let near = nearest(name, self.syncs.iter().map(|sync| sync.text.as_str()));
+            let found = wording::unknown_sync(at, name, near);
+            self.say(found);
+        }
+        false
+    }
+
     fn systems_exist(&mut self, names: &[&Ident]) -> bool {
         names
             .iter()
@@ -212,7 +230,7 @@ impl<'a> Resolver<'a> {
 }
 
 /// The nearest field by API name, else one whose label says the same.
-fn near_field<'f>(fields: &'f BTreeMap<String, Field>, name: &str) -> Option<&'f str> {
+pub fn near_field<'f>(fields: &'f BTreeMap<String, Field>, name: &str) -> Option<&'f str> {
     let plain =
         |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
     let wanted = plain(name);

@@ -6,6 +6,7 @@ pub mod import;
 pub mod json;
 pub mod model;
 pub mod salesforce;
+pub mod salesnav;
 pub mod show;
 pub mod snapshot;
 pub mod types;

@@ -37,6 +37,8 @@ pub struct File {
     pub id: FileId,
     pub items: Vec<Item>,
     pub allows: Vec<Allow>,
+    /// Words of item headers that could not be read: a name among them is not "unknown" elsewhere.
+    pub lost: Vec<String>,
 }
 
 /// `# allow W404, W409: reason`. Applies to `line`: its own, or the next one when it stands alone.
@@ -95,6 +97,8 @@ pub struct Sync {
     pub right: Vec<ObjectRef>,
     pub clauses: Vec<Clause>,
     pub maps: Vec<MapBlock>,
+    /// Words of lines that could not be read: what they may have said is not "missing".
+    pub lost: Vec<String>,
     /// From the keyword to the end of the header line's last name.
     pub header: Span,
     pub span: Span,
@@ -289,6 +293,8 @@ pub struct Stages {
     pub right: MapEnd,
     pub rows: Vec<ValueRow>,
     pub elses: Vec<ElseRow>,
+    /// Some line could not be read: the map is not complete as it stands here.
+    pub broken: bool,
     pub header: Span,
     pub span: Span,
 }
@@ -302,6 +308,8 @@ pub struct Values {
     pub right: MapEnd,
     pub rows: Vec<ValueRow>,
     pub elses: Vec<ElseRow>,
+    /// Some line could not be read: the map is not complete as it stands here.
+    pub broken: bool,
     pub header: Span,
     pub span: Span,
 }
@@ -339,6 +347,8 @@ pub struct Convert {
     pub name: Ident,
     pub right: Option<ConvertArm>,
     pub left: Option<ConvertArm>,
+    /// Some line could not be read.
+    pub broken: bool,
     pub header: Span,
     pub span: Span,
 }

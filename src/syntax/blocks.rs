@@ -19,11 +19,13 @@ struct ValueTable {
     right: ast::MapEnd,
     rows: Vec<ast::ValueRow>,
     elses: Vec<ast::ElseRow>,
+    broken: bool,
 }
 
 impl<'t> Reader<'t> {
     pub(super) fn stages(&mut self, node: &Node) -> Option<ast::Stages> {
-        let ValueTable { name, left, arrow, right, rows, elses } = self.table(node, Rule::stages_header)?;
+        let ValueTable { name, left, arrow, right, rows, elses, broken } =
+            self.table(node, Rule::stages_header)?;
         Some(ast::Stages {
             doc: node.doc.clone(),
             name,
@@ -32,13 +34,15 @@ impl<'t> Reader<'t> {
             right,
             rows,
             elses,
+            broken,
             header: node.span,
             span: whole(node),
         })
     }
 
     pub(super) fn values(&mut self, node: &Node) -> Option<ast::Values> {
-        let ValueTable { name, left, arrow, right, rows, elses } = self.table(node, Rule::values_header)?;
+        let ValueTable { name, left, arrow, right, rows, elses, broken } =
+            self.table(node, Rule::values_header)?;
         Some(ast::Values {
             doc: node.doc.clone(),
             name,
@@ -47,6 +51,7 @@ impl<'t> Reader<'t> {
             right,
             rows,
             elses,
+            broken,
             header: node.span,
             span: whole(node),
         })
@@ -71,16 +76,20 @@ impl<'t> Reader<'t> {
                 None => {}
             }
         }
-        Some(ValueTable { name, left, arrow, right, rows, elses })
+        let broken = rows.len() + elses.len() < block(node).len();
+        Some(ValueTable { name, left, arrow, right, rows, elses, broken })
     }
 
     pub(super) fn convert(&mut self, node: &Node) -> Option<ast::Convert> {
         let header = self.header(node, Rule::convert_header, 0)?;
         let name = self.builder(node.span).ident(Parts::of(header).next(Rule::name));
-        let (mut right, mut left) = (None, None);
+        let (mut right, mut left, mut broken) = (None, None, false);
         for line in block(node) {
             self.line_only(line);
-            let Some(pair) = self.strict(line.span, Rule::convert_arm, ROW) else { continue };
+            let Some(pair) = self.strict(line.span, Rule::convert_arm, ROW) else {
+                broken = true;
+                continue;
+            };
             let mut builder = self.builder(line.span);
             let mut parts = Parts::of(pair);
             let arrow = builder.arrow(parts.next(Rule::arrow));
@@ -102,7 +111,8 @@ impl<'t> Reader<'t> {
                 self.diagnostics.push(wording::given_twice(line.span, first, arrow.direction.symbol()));
             }
         }
-        Some(ast::Convert { doc: node.doc.clone(), name, right, left, header: node.span, span: whole(node) })
+        let doc = node.doc.clone();
+        Some(ast::Convert { doc, name, right, left, broken, header: node.span, span: whole(node) })
     }
 
     pub(super) fn owners(&mut self, node: &Node) -> Option<ast::Owners> {

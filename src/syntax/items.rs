@@ -27,15 +27,19 @@ pub fn parse(sources: &SourceMap) -> (Program, Vec<Diagnostic>) {
 /// Parses one file.
 pub fn parse_file(sources: &SourceMap, id: FileId) -> (File, Vec<Diagnostic>) {
     let text = sources.text(id);
-    let mut file = File { id, items: Vec::new(), allows: Vec::new() };
+    let mut file = File { id, items: Vec::new(), allows: Vec::new(), lost: Vec::new() };
     if let Some(diagnostic) = over_limit(id, text) {
         return (file, vec![diagnostic]);
     }
     let outline = outline::outline(id, text);
-    let mut reader = Reader { file: id, text, diagnostics: outline.diagnostics };
+    let mut reader = Reader { file: id, text, diagnostics: outline.diagnostics, lost: Vec::new() };
     file.allows = allow::read(sources, &outline.comments);
     for node in &outline.nodes {
-        file.items.extend(reader.item(node));
+        reader.lost.clear();
+        match reader.item(node) {
+            Some(item) => file.items.push(item),
+            None => file.lost.extend(words(reader.piece(node.span).text)),
+        }
     }
     (file, reader.diagnostics)
 }
@@ -62,6 +66,15 @@ pub(super) struct Reader<'t> {
     pub(super) file: FileId,
     text: &'t str,
     pub(super) diagnostics: Vec<Diagnostic>,
+    /// Words of the lines of this item that could not be read.
+    pub(super) lost: Vec<String>,
+}
+
+/// The names in a text.
+fn words(text: &str) -> impl Iterator<Item = String> + '_ {
+    text.split(|c: char| !(c.is_alphanumeric() || c == '_'))
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
 }
 
 /// Clauses of a sync by first word: the rule, and the words before the `:` (0 = takes none).
@@ -92,6 +105,15 @@ impl<'t> Reader<'t> {
 
     /// The strict parse of a statement, or its one diagnostic.
     pub(super) fn strict(&mut self, span: Span, rule: Rule, frame: Frame<'_>) -> Option<Pair<'t, Rule>> {
+        let read = self.try_strict(span, rule, frame);
+        if read.is_none() {
+            let text = self.piece(span).text;
+            self.lost.extend(words(text));
+        }
+        read
+    }
+
+    fn try_strict(&mut self, span: Span, rule: Rule, frame: Frame<'_>) -> Option<Pair<'t, Rule>> {
         // What the outline has already complained about is not read again.
         let within = |d: &Diagnostic| d.primary.span.start >= span.start && d.primary.span.end <= span.end;
         if self.diagnostics.iter().any(|d| d.code.id() != "E103" && within(d)) {
@@ -212,6 +234,7 @@ impl<'t> Reader<'t> {
             right,
             clauses: Vec::new(),
             maps: Vec::new(),
+            lost: Vec::new(),
             header: node.span,
             span: whole(node),
         };
@@ -242,6 +265,7 @@ impl<'t> Reader<'t> {
                 }
             }
         }
+        sync.lost = std::mem::take(&mut self.lost);
         Some(sync)
     }
 
@@ -254,7 +278,9 @@ impl<'t> Reader<'t> {
 
     fn clause(&mut self, node: &Node, word: &str) -> Option<Clause> {
         let Some((_, rule, words)) = CLAUSES.iter().find(|(known, ..)| *known == word) else {
-            if cause::looks_like_row(self.piece(node.span).text) {
+            let text = self.piece(node.span).text;
+            self.lost.extend(words(text));
+            if cause::looks_like_row(text) {
                 self.diagnostics.push(
                     wording::unreadable(node.span, &["a clause"], false)
                         .help("rows stand inside `map { ... }`"),

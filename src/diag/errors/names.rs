@@ -35,6 +35,17 @@ pub fn field_of_other_side(span: Span, object: &str, name: &str, other: &str) ->
         .help("swap the two ends of the row, or turn its arrow round")
 }
 
+/// Both ends of a row are fields of the other side: each is its name, its place and the object that stands there.
+pub fn swapped_ends(left: (&str, Span, &str), right: (&str, Span, &str), arrow: &str) -> Diagnostic {
+    let ((a, at, left), (b, other, right)) = (left, right);
+    let swap = vec![Edit { span: at, text: b.to_owned() }, Edit { span: other, text: a.to_owned() }];
+    Diagnostic::new(Code::E213, at, format!("`{a}` is a field of {right}, and `{b}` one of {left}"))
+        .here(format!("{left} stands on the left"))
+        .label(other, format!("{right} stands on the right"))
+        .help(format!("swap the two ends: `{b} {arrow} {a}`"))
+        .fix("swap the two ends", Applicability::Likely, swap)
+}
+
 pub fn unknown_object(span: Span, system: &str, name: &str, near: Option<&str>) -> Diagnostic {
     unknown(Code::E202, span, format!("{system} has no object `{name}` in its schema"), near)
         .help(format!("if it exists, fetch it: `twinmap schema pull {system}`"))
@@ -94,6 +105,18 @@ pub fn two_writers(span: Span, first: Span, object: &str, field: &str) -> Diagno
         .here("second row")
         .label(first, "first row")
         .help("keep one, or give both a `when` that can't be true together")
+}
+
+pub fn same_records(span: Span, first: Span, syncs: (&str, &str), object: &str, rows: usize) -> Diagnostic {
+    let (a, b) = syncs;
+    Diagnostic::new(
+        Code::E211,
+        span,
+        format!("`{a}` and `{b}` may handle the same records of {object}, and {rows} rows of both write the same fields"),
+    )
+    .here("the second sync")
+    .label(first, "the first sync")
+    .help("keep one of the syncs, or give them filters that no record passes both")
 }
 
 pub fn unused(span: Span, kind: &str, name: &str) -> Diagnostic {

@@ -55,10 +55,6 @@ pub fn no_match(span: Span, sync: &str) -> Diagnostic {
         .help("add a key of each side, such as `match: hubspot.email == salesforce.Email`, or `match: none` to link by stored ids only")
 }
 
-pub fn unusable_key(span: Span, field: &str, why: &str) -> Diagnostic {
-    Diagnostic::new(Code::E523, span, format!("{field} can't be a match key")).here(why.to_owned())
-}
-
 pub fn contrary_winner(span: Span, arrow: Span, winner: &str, source: &str) -> Diagnostic {
     Diagnostic::new(Code::E530, span, format!("this goes one way, so {source} always wins; {winner} can't"))
         .here("contradicts the arrow")
@@ -66,10 +62,50 @@ pub fn contrary_winner(span: Span, arrow: Span, winner: &str, source: &str) -> D
         .help("leave this out, or make it two-way with `<->`")
 }
 
+pub fn two_winners(span: Span, owner: Span, system: &str) -> Diagnostic {
+    Diagnostic::new(
+        Code::E530,
+        span,
+        format!("this row is owned by {system}, so no other side can be preferred"),
+    )
+    .here("contradicts `owned by`")
+    .label(owner, "the owner's value always stands")
+    .help("leave one of the two out")
+}
+
 pub fn wider_than_sync(span: Span, head: Span, row: &str, sync: &str) -> Diagnostic {
     Diagnostic::new(Code::E531, span, format!("this row goes `{row}`, its sync only `{sync}`"))
         .here("wider than the sync")
         .label(head, format!("the sync goes `{sync}`"))
+}
+
+pub fn create_out_of_reach(span: Span, head: Span, system: &str) -> Diagnostic {
+    Diagnostic::new(Code::E531, span, format!("this sync never writes to {system}, so it can't create there"))
+        .here("beyond the sync")
+        .label(head, "the sync goes this way only")
+}
+
+pub fn wider_than_map(span: Span, head: Span, row: &str, map: &str) -> Diagnostic {
+    Diagnostic::new(Code::E531, span, format!("this line goes `{row}`, its map only `{map}`"))
+        .here("wider than the map")
+        .label(head, format!("the map goes `{map}`"))
+}
+
+pub fn wrong_through(span: Span, sync: &str, wanted: &str) -> Diagnostic {
+    Diagnostic::new(Code::E301, span, format!("the links of `{sync}` don't lead to {wanted}"))
+        .here("joins other objects")
+        .help(format!("name the sync that joins {wanted} with its counterpart"))
+}
+
+pub fn creation_cycle(span: Span, field: &str, syncs: &[&str]) -> Diagnostic {
+    let list: Vec<String> = syncs.iter().map(|name| format!("`{name}`")).collect();
+    let message = match syncs {
+        [_] => format!("{field} is required and refers to a record that the same sync has yet to create"),
+        _ => format!("{field} is required, and {} wait for each other's records", list.join(" and ")),
+    };
+    Diagnostic::new(Code::E540, span, message)
+        .here("needs a record that needs this one first")
+        .help("make one of the references optional in the CRM, or create one of the two objects elsewhere")
 }
 
 pub fn delete_not_possible(span: Span, message: String) -> Diagnostic {
@@ -89,4 +125,10 @@ pub fn policy_broken(span: Span, policy_span: Span, policy: &str, what: &str) ->
 pub fn not_available(span: Span, what: &str) -> Diagnostic {
     Diagnostic::new(Code::E599, span, format!("{what} is not available yet"))
         .here("this version can't run it")
+}
+
+pub fn activity_without_target(span: Span, items: &str) -> Diagnostic {
+    Diagnostic::new(Code::E533, span, format!("nothing says what {items} become in the CRM"))
+        .here("no line for these")
+        .help("add a line such as `call -> Task on Contact, Lead`, or leave them out of `items`")
 }

@@ -130,6 +130,13 @@ pub fn bad_duration(span: Span) -> Diagnostic {
         .help("write a whole number and a unit: `30s`, `5m`, `2h` or `7d`")
 }
 
+pub fn bad_date(span: Span, func: &str) -> Diagnostic {
+    let example = if func == "date" { "2026-01-31" } else { "2026-01-31T10:00:00Z" };
+    Diagnostic::new(Code::E109, span, format!("`{func}` can't read this"))
+        .here("no such day or time")
+        .help(format!("write it as `{func}(\"{example}\")`"))
+}
+
 pub fn bad_escape(span: Span, escape: &str) -> Diagnostic {
     Diagnostic::new(Code::E109, span, format!("`{escape}` is no escape of a quoted text"))
         .here("not known")

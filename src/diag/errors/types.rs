@@ -28,6 +28,27 @@ pub fn converter_misfit(span: Span, converter: &str, wants: &str, field: &str, i
         .here(format!("takes {wants}"))
 }
 
+pub fn other_systems(span: Span, converter: &str, wants: &str, systems: &str) -> Diagnostic {
+    Diagnostic::new(
+        Code::E301,
+        span,
+        format!("`{converter}` does not belong to this row, which joins {systems}"),
+    )
+    .here(format!("maps {wants}"))
+}
+
+pub fn map_of_another_field(span: Span, map: &str, of: &str, field: &str, value: &str) -> Diagnostic {
+    Diagnostic::new(Code::E301, span, format!("`{map}` maps values of {of}, but the row writes {field}"))
+        .here(format!("{field} has no value \"{value}\""))
+        .help(format!("make a map of its own for {field}"))
+}
+
+pub fn map_goes_the_other_way(span: Span, name: &str, arrow: Span) -> Diagnostic {
+    Diagnostic::new(Code::E301, span, format!("`{name}` only goes the other way"))
+        .here("has nothing to say in this direction")
+        .label(arrow, "the row goes this way")
+}
+
 pub fn missing_identity(
     span: Span,
     field: &str,
@@ -69,6 +90,12 @@ pub fn zone_missing_in_call(span: Span, func: &str) -> Diagnostic {
     Diagnostic::new(Code::E303, span, format!("`{func}` of a point in time needs a time zone"))
         .here("which day this is depends on the zone")
         .help(format!("write `{func}(in_zone(..., \"Europe/Rome\"))`"))
+}
+
+pub fn zone_missing_in_comparison(span: Span) -> Diagnostic {
+    Diagnostic::new(Code::E303, span, "a date is compared with a point in time without a time zone")
+        .here("which day this is depends on the zone")
+        .help("write `in_zone(..., \"Europe/Rome\")` around the point in time")
 }
 
 pub fn number_may_not_fit(span: Span, from: &str, to: &str, to_type: &str) -> Diagnostic {

@@ -119,8 +119,41 @@ pub fn route_without_else(span: Span) -> Diagnostic {
         .help("end it with `else -> OBJECT`")
 }
 
-pub fn not_round_trip(span: Span, name: &str, value: &str, there: &str, back: &str) -> Diagnostic {
-    Diagnostic::new(Code::E420, span, format!("`{name}` does not bring every value back"))
-        .here(format!("\"{value}\" becomes \"{there}\" becomes \"{back}\""))
-        .help("make the row one-way, or change the converter so that the way back restores the value")
+pub fn arms_without_route(header: Span) -> Diagnostic {
+    Diagnostic::new(Code::E416, header, "this sync has several objects on the right and no `route`")
+        .here("which object is a record of the left side?")
+        .help("add `route { CONDITION -> OBJECT; else -> OBJECT }`")
+}
+
+pub fn pipeline_twice(span: Span, first: Span, pipeline: &str) -> Diagnostic {
+    Diagnostic::new(Code::E414, span, format!("the pipeline \"{pipeline}\" is mapped twice"))
+        .here("mapped again here")
+        .label(first, "mapped first here")
+        .help("merge the two maps, or give their syncs filters that no deal passes both")
+}
+
+/// `trip`: a value, what it becomes on the other side, what that becomes on the way back.
+pub fn not_round_trip(span: Span, line: Span, name: &str, trip: (&str, &str, &str)) -> Diagnostic {
+    let short = |text: &str| match text.char_indices().nth(40) {
+        Some((at, _)) => format!("{}...", text.get(..at).unwrap_or("")),
+        None => text.to_owned(),
+    };
+    let (value, there, back) = (short(trip.0), short(trip.1), short(trip.2));
+    Diagnostic::new(
+        Code::E420,
+        span,
+        format!(
+            "`{name}` does not bring every value back: \"{value}\" becomes \"{there}\" becomes \"{back}\""
+        ),
+    )
+    .here("this row goes both ways")
+    .label(line, "the way there")
+    .help("make the row one-way, or change the converter so that the way back restores the value")
+}
+
+pub fn undo_not_restoring(span: Span) -> Diagnostic {
+    Diagnostic::new(Code::W422, span, "a default on a two-way row is not taken back")
+        .here("can't be told from a value that someone chose")
+        .note("a blank becomes this value on the other side; when it is blanked there, it is filled again")
+        .help("give the default on a one-way row of its own, or leave it out")
 }

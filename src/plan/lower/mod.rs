@@ -33,6 +33,12 @@ struct Lower<'p, 'a> {
     tables: Tables<'p>,
     /// Sync names in the order of the plan.
     order: Vec<usize>,
+    values: Vec<ir::ValueMap>,
+    stages: Vec<ir::StageMap>,
+    owners: Vec<ir::OwnerMap>,
+    /// Maps that a row uses the other way round than they are written: where their mirror image stands.
+    mirrored_values: BTreeMap<usize, usize>,
+    mirrored_stages: BTreeMap<usize, usize>,
 }
 
 pub fn lower(
@@ -43,10 +49,19 @@ pub fn lower(
 ) -> SyncPlan {
     let tables = Tables::new(schemas);
     let order = dependency_order(program);
-    let mut lower = Lower { program, sources, tables, order };
-    let stages = program.stages.iter().map(|map| lower.stage_map(map)).collect();
-    let values = program.values.iter().map(rows::value_map).collect();
-    let owners = lower.owners();
+    let mut lower = Lower {
+        program,
+        sources,
+        tables,
+        order,
+        values: program.values.iter().map(rows::value_map).collect(),
+        stages: Vec::new(),
+        owners: Vec::new(),
+        mirrored_values: BTreeMap::new(),
+        mirrored_stages: BTreeMap::new(),
+    };
+    lower.stages = program.stages.iter().map(|map| lower.stage_map(map)).collect();
+    lower.owners = lower.owners();
     let syncs = lower
         .order
         .clone()
@@ -56,7 +71,9 @@ pub fn lower(
         .collect();
     let writebacks = program.writebacks.iter().map(|item| lower.writeback(item)).collect();
     let crm_settings = program.crm_settings.iter().map(|item| lower.settings(item)).collect();
-    let policies = program.policies.iter().map(policy).collect();
+    let policies = program.policies.iter().map(|item| policy(item)).collect();
+    let (values, stages) = (std::mem::take(&mut lower.values), std::mem::take(&mut lower.stages));
+    let owners = std::mem::take(&mut lower.owners);
     let (systems, objects) = lower.tables.finish();
     SyncPlan {
         format_version: ir::FORMAT_VERSION,
@@ -155,7 +172,7 @@ impl<'p, 'a> Lower<'p, 'a> {
             direction: sync.direction(),
             arms: sync.arms.iter().map(|arm| self.arm(sync, arm)).collect(),
             route,
-            follow_conversion: sync.follow_conversion,
+            follow_conversion: sync.follow_conversion.is_some(),
             start: if sync.start.as_ref().is_some_and(|word| word.text == "new") {
                 Start::New
             } else {
@@ -205,7 +222,7 @@ impl<'p, 'a> Lower<'p, 'a> {
             .iter()
             .map(|found| match found {
                 hir::Match::StoredId => Match::StoredId,
-                hir::Match::Matcher(name) => Match::Matcher(name.clone()),
+                hir::Match::Matcher(name) => Match::Matcher(name.text.clone()),
                 hir::Match::Keys { left, right, when, .. } => Match::Keys {
                     left: self.expr(left),
                     right: self.expr(right),
@@ -215,7 +232,7 @@ impl<'p, 'a> Lower<'p, 'a> {
             .collect();
         let mut rows: Vec<ir::Row> = Vec::new();
         for row in &arm.rows {
-            rows.extend(self.row(sync, row));
+            rows.extend(self.row(sync, arm, row));
         }
         let associations = arm.associations.iter().map(|item| self.association(sync, arm, item)).collect();
         Arm { right, matches, rows, associations }

@@ -3,22 +3,25 @@
 use super::Lower;
 use crate::builtin::{Converter, Func};
 use crate::plan::ir::{
-    self, Convert, Else, Expr, OwnerElse, OwnersId, Row, Side, StageMap, StagesId, Transfer, ValueMap,
-    ValuesId,
+    self, Convert, Else, Expr, OwnerElse, OwnerMap, OwnersId, Row, Side, StageMap, StagesId, Transfer,
+    ValueMap, ValuesId,
 };
 use crate::resolve::hir::{self, End, Use};
+use crate::schema::FieldType;
 use crate::syntax::ast::{self, ElseAction};
+use crate::value::Value;
 
 impl<'a> Lower<'_, 'a> {
     /// The row, and for stage maps with a pipeline or record type the row that carries that along.
-    pub(super) fn row(&mut self, sync: &hir::Sync<'a>, row: &hir::Row<'a>) -> Vec<Row> {
+    pub(super) fn row(&mut self, sync: &hir::Sync<'a>, arm: &hir::Arm<'a>, row: &hir::Row<'a>) -> Vec<Row> {
+        let objects = (sync.left, arm.right);
         let left = self.end_field(&row.left);
         let right = self.end_field(&row.right);
         let transfer = |lower: &mut Self, to: Side| {
-            row.target(to)?;
+            let target = row.target(to)?;
             let source = lower.source(row.end(to.other()), to.other());
-            let mut expr = lower.converted(row, to, source);
-            if let Some(default) = &row.default {
+            let mut expr = lower.converted(row, objects, to, source);
+            if let Some(default) = row.default.as_ref().filter(|default| can_hold(target, default)) {
                 let default = lower.expr(default);
                 expr = Expr::Call { func: Func::Coalesce, args: vec![expr, default] };
             }
@@ -27,7 +30,7 @@ impl<'a> Lower<'_, 'a> {
                 when: row.when.as_ref().map(|when| lower.expr(when)),
                 if_empty: row.if_empty,
                 on_create: row.on_create,
-                cut: row.cut,
+                cut: row.cut.is_some(),
                 may_blank: row.may_blank,
             })
         };
@@ -51,7 +54,7 @@ impl<'a> Lower<'_, 'a> {
             text,
             at,
         };
-        let scope = self.scope_row(sync, row, &lowered);
+        let scope = self.scope_row(sync, objects, row, &lowered);
         // The pipeline goes before the stage, as the vendors want it.
         scope.into_iter().chain(std::iter::once(lowered)).collect()
     }
@@ -70,22 +73,48 @@ impl<'a> Lower<'_, 'a> {
         }
     }
 
-    fn converted(&mut self, row: &hir::Row<'a>, to: Side, value: Expr) -> Expr {
-        let maps = stage_maps(row);
+    /// The value through the row's converters: in the order written from tail to head, on the way back of a two-way
+    /// row from the last to the first.
+    fn converted(
+        &mut self,
+        row: &hir::Row<'a>,
+        objects: (hir::Object<'a>, hir::Object<'a>),
+        to: Side,
+        value: Expr,
+    ) -> Expr {
+        let maps = self.stage_maps(row, objects);
         if !maps.is_empty() {
             return Expr::MapStage { maps, to, value: Box::new(value) };
         }
-        row.uses.iter().fold(value, |value, item| self.convert(item, to, Box::new(value)))
+        let back = row.arrow.direction == ast::Direction::Both && to == Side::Left;
+        let uses: Vec<&Use> = if back { row.uses.iter().rev().collect() } else { row.uses.iter().collect() };
+        uses.into_iter().fold(value, |value, item| {
+            let flipped = self.program.is_flipped(row, objects, item).unwrap_or(false);
+            if let Use::Builtin(Converter::Country | Converter::State, _) = item {
+                return self.named_place(row, to, value);
+            }
+            self.convert(item, to, flipped, objects, Box::new(value))
+        })
     }
 
-    fn convert(&mut self, item: &Use, to: Side, value: Box<Expr>) -> Expr {
-        let builtin = |converter| Expr::Convert { converter, to, value: value.clone() };
+    fn convert(
+        &mut self,
+        item: &Use,
+        to: Side,
+        flipped: bool,
+        objects: (hir::Object<'a>, hir::Object<'a>),
+        value: Box<Expr>,
+    ) -> Expr {
+        // A built-in that is written the other way round than it stands here changes its direction.
+        let way = if flipped { to.other() } else { to };
+        let builtin = |converter| Expr::Convert { converter, to: way, value: value.clone() };
         match item {
-            Use::Values(index, _) => Expr::MapValue { map: ValuesId(id(*index)), to, value },
-            Use::Multi { values, .. } => Expr::MapSet { map: ValuesId(id(*values)), to, value },
+            Use::Values(index, _) => Expr::MapValue { map: self.values_id(*index, flipped), to, value },
+            Use::Multi { values, .. } => Expr::MapSet { map: self.values_id(*values, flipped), to, value },
             Use::Owners(index, _) => {
-                let map = index.unwrap_or(0);
-                Expr::MapOwner { map: OwnersId(id(map)), to, value }
+                let known = self.program.owner_map(objects, *index);
+                let map = self.owners_id(known, flipped, objects);
+                Expr::MapOwner { map, to, value }
             }
             Use::Convert(index, _) => {
                 let Some(found) = self.program.converts.get(*index) else { return *value };
@@ -106,10 +135,10 @@ impl<'a> Lower<'_, 'a> {
                 Converter::YesNo => builtin(Convert::YesNo),
                 Converter::Trimmed => builtin(Convert::Trimmed),
                 Converter::Lowercase => builtin(Convert::Lowercase),
-                Converter::Country => builtin(Convert::Country),
-                Converter::State => builtin(Convert::State),
                 Converter::RichText => builtin(Convert::RichText),
                 Converter::Owners
+                | Converter::Country
+                | Converter::State
                 | Converter::CalendarDay
                 | Converter::Phone
                 | Converter::IdOf
@@ -119,13 +148,151 @@ impl<'a> Lower<'_, 'a> {
         }
     }
 
-    fn scope_row(&mut self, sync: &hir::Sync<'a>, row: &hir::Row<'a>, stage: &Row) -> Option<Row> {
-        let maps = stage_maps(row);
+    fn values_id(&mut self, index: usize, mirrored: bool) -> ValuesId {
+        if !mirrored {
+            return ValuesId(id(index));
+        }
+        if let Some(known) = self.mirrored_values.get(&index) {
+            return ValuesId(id(*known));
+        }
+        let Some(map) = self.values.get(index).cloned() else { return ValuesId(id(index)) };
+        let mirror = ValueMap {
+            name: map.name,
+            to_right: map.to_left,
+            to_left: map.to_right,
+            else_right: map.else_left,
+            else_left: map.else_right,
+        };
+        self.values.push(mirror);
+        self.mirrored_values.insert(index, self.values.len() - 1);
+        ValuesId(id(self.values.len() - 1))
+    }
+
+    /// The owner map that stands as the row does; without one, owners are matched by e-mail and the rest is held.
+    fn owners_id(
+        &mut self,
+        index: Option<usize>,
+        mirrored: bool,
+        objects: (hir::Object<'a>, hir::Object<'a>),
+    ) -> OwnersId {
+        if let (Some(index), false) = (index, mirrored) {
+            return OwnersId(id(index));
+        }
+        let (left, right) = (self.tables.system(objects.0.system), self.tables.system(objects.1.system));
+        let wanted = match index.and_then(|index| self.owners.get(index)).cloned() {
+            Some(map) => OwnerMap { left, right, to_right: map.to_left, to_left: map.to_right, ..map },
+            None => OwnerMap {
+                left,
+                right,
+                to_right: Default::default(),
+                to_left: Default::default(),
+                inactive: OwnerElse::Hold,
+                unmatched: OwnerElse::Hold,
+            },
+        };
+        let known = self.owners.iter().position(|map| *map == wanted);
+        let at = known.unwrap_or_else(|| {
+            self.owners.push(wanted);
+            self.owners.len() - 1
+        });
+        OwnersId(id(at))
+    }
+
+    fn stages_id(&mut self, index: usize, mirrored: bool) -> StagesId {
+        if !mirrored {
+            return StagesId(id(index));
+        }
+        if let Some(known) = self.mirrored_stages.get(&index) {
+            return StagesId(id(*known));
+        }
+        let Some(map) = self.stages.get(index).cloned() else { return StagesId(id(index)) };
+        let mirror = StageMap {
+            name: map.name,
+            left_scope: map.right_scope,
+            right_scope: map.left_scope,
+            left_scope_field: map.right_scope_field,
+            right_scope_field: map.left_scope_field,
+            to_right: map.to_left,
+            to_left: map.to_right,
+            else_right: map.else_left,
+            else_left: map.else_right,
+        };
+        self.stages.push(mirror);
+        self.mirrored_stages.insert(index, self.stages.len() - 1);
+        StagesId(id(self.stages.len() - 1))
+    }
+
+    fn stage_maps(
+        &mut self,
+        row: &hir::Row<'a>,
+        objects: (hir::Object<'a>, hir::Object<'a>),
+    ) -> Vec<StagesId> {
+        let mut maps = Vec::new();
+        for item in &row.uses {
+            if let Use::Stages(index, _) = item {
+                let flipped = self.program.is_flipped(row, objects, item).unwrap_or(false);
+                maps.push(self.stages_id(*index, flipped));
+            }
+        }
+        maps
+    }
+
+    /// Names and codes of countries and states, by the options that the target (else the source) lists: found by
+    /// value or label in any case; a text takes the label.
+    fn named_place(&mut self, row: &hir::Row<'a>, to: Side, value: Expr) -> Expr {
+        let options = |end: &End<'a>| match end {
+            End::Field(field) if field.field.ty == FieldType::Option => field.field.options.as_slice(),
+            _ => &[],
+        };
+        let (target, source) = (options(row.end(to)), options(row.end(to.other())));
+        let trimmed = Expr::Call { func: Func::Trim, args: vec![value] };
+        let listed = if target.is_empty() { source } else { target };
+        if listed.is_empty() {
+            return trimmed;
+        }
+        let mut table = std::collections::BTreeMap::new();
+        for option in listed {
+            let written =
+                if target.is_empty() && !option.label.is_empty() { &option.label } else { &option.value };
+            for name in [&option.label, &option.value] {
+                table.entry(name.to_lowercase()).or_insert_with(|| written.clone());
+            }
+        }
+        // A source option that the target knows by its label only: its code leads there too.
+        for option in source.iter().filter(|_| !target.is_empty()) {
+            if let Some(written) = table.get(&option.label.to_lowercase()).cloned() {
+                table.entry(option.value.to_lowercase()).or_insert(written);
+            }
+        }
+        let name = match row.end(to) {
+            End::Field(field) => format!("places of {}", field.name),
+            End::Expr(_) => "places".to_owned(),
+        };
+        self.values.push(ValueMap {
+            name,
+            to_right: table.clone(),
+            to_left: table,
+            else_right: Else::Hold,
+            else_left: Else::Hold,
+        });
+        let map = ValuesId(id(self.values.len() - 1));
+        Expr::MapValue { map, to, value: Box::new(Expr::Call { func: Func::Lower, args: vec![trimmed] }) }
+    }
+
+    fn scope_row(
+        &mut self,
+        sync: &hir::Sync<'a>,
+        objects: (hir::Object<'a>, hir::Object<'a>),
+        row: &hir::Row<'a>,
+        stage: &Row,
+    ) -> Option<Row> {
+        let maps = self.stage_maps(row, objects);
         let scoped = |lower: &Self, side: Side| {
             row.uses.iter().find_map(|item| match item {
                 Use::Stages(index, _) => {
                     let map = lower.program.stages.get(*index)?;
-                    let end = if side == Side::Left { &map.left } else { &map.right };
+                    let flipped = lower.program.is_flipped(row, objects, item).unwrap_or(false);
+                    let end = if (side == Side::Left) != flipped { &map.left } else { &map.right };
                     end.scope.as_ref().map(|_| end.object)
                 }
                 _ => None,
@@ -202,14 +369,18 @@ fn scope_field(object: hir::Object<'_>) -> Option<&'static str> {
         .find(|name| object.schema.fields.contains_key(*name))
 }
 
-fn stage_maps(row: &hir::Row<'_>) -> Vec<StagesId> {
-    row.uses
-        .iter()
-        .filter_map(|item| match item {
-            Use::Stages(index, _) => Some(StagesId(id(*index))),
-            _ => None,
-        })
-        .collect()
+/// Whether a field can take a default: one that fits only one side of a two-way row is used towards that side.
+fn can_hold(target: hir::FieldRef<'_>, default: &hir::Expr<'_>) -> bool {
+    match &default.kind {
+        hir::Kind::Literal(Value::Text(text)) => match target.field.ty {
+            FieldType::Option => {
+                target.field.options.is_empty() || target.field.options.iter().any(|o| o.value == **text)
+            }
+            FieldType::Bool | FieldType::Date | FieldType::DateTime => false,
+            _ => true,
+        },
+        _ => true,
+    }
 }
 
 pub fn value_map(map: &hir::ValueMap<'_>) -> ValueMap {

@@ -1,0 +1,275 @@
+//! How values flow through several rows and syncs: one writer a field, and circles that come to rest.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Ctx;
+use super::conditions::disjoint;
+use super::probe::{Given, alike, eval, samples, texts_in, through};
+use super::rows::rows_exclude;
+use crate::diag::errors::{flows as wording, names};
+use crate::resolve::hir::{End, FieldRef, Kind, Object, Row, Side, Sync};
+use crate::source::Span;
+use crate::syntax::ast::Direction;
+use crate::value::Value;
+
+/// A field of a CRM: system, object, name.
+type Place<'a> = (&'a str, &'a str, &'a str);
+
+fn place<'a>(field: FieldRef<'a>) -> Place<'a> {
+    (field.object.system, field.object.name, field.name)
+}
+
+const SIDES: [Side; 2] = [Side::Left, Side::Right];
+
+/// A sync and the index of one of its arms.
+type ArmOf<'s, 'a> = (&'s Sync<'a>, usize);
+
+/// How many rows two syncs may share before one finding says it for all.
+const EACH: usize = 3;
+
+/// Two syncs over the same two objects that may handle the same pair and write the same field.
+pub fn fields_have_one_writer_across_syncs<'a>(ctx: &mut Ctx<'a, '_>) {
+    let program = ctx.program;
+    let mut by_pair: BTreeMap<[(&str, &str); 2], Vec<ArmOf<'_, 'a>>> = BTreeMap::new();
+    for sync in &program.syncs {
+        for (index, arm) in sync.arms.iter().enumerate() {
+            let name = |object: Object<'a>| (object.system, object.name);
+            let mut pair = [name(sync.left), name(arm.right)];
+            pair.sort_unstable();
+            by_pair.entry(pair).or_default().push((sync, index));
+        }
+    }
+    for group in by_pair.values() {
+        for (index, (second, second_arm)) in group.iter().enumerate() {
+            for (first, first_arm) in group.iter().take(index) {
+                if !std::ptr::eq(*first, *second) {
+                    shared_fields(ctx, (first, *first_arm), (second, *second_arm));
+                }
+            }
+        }
+    }
+}
+
+fn rows_of<'s, 'a>((sync, arm): ArmOf<'s, 'a>) -> &'s [Row<'a>] {
+    sync.arms.get(arm).map_or(&[], |arm| &arm.rows)
+}
+
+fn shared_fields<'a>(ctx: &mut Ctx<'a, '_>, first: ArmOf<'_, 'a>, second: ArmOf<'_, 'a>) {
+    if disjoint(first.0, second.0, &[]) {
+        return;
+    }
+    let (known, new) = (rows_of(first), rows_of(second));
+    let targets = |row: &Row<'a>| SIDES.iter().filter_map(|side| row.target(*side)).collect::<Vec<_>>();
+    let mut written: BTreeMap<Place<'a>, Vec<(&Row<'a>, Span)>> = BTreeMap::new();
+    for row in known {
+        for field in targets(row) {
+            written.entry(place(field)).or_default().push((row, field.span));
+        }
+    }
+    let mut found = Vec::new();
+    for row in new {
+        let clash = targets(row).into_iter().find_map(|field| {
+            let others = written.get(&place(field))?;
+            let other = others.iter().find(|(other, _)| !disjoint(first.0, second.0, &[*other, row]))?;
+            Some((field, other.1))
+        });
+        found.extend(clash);
+    }
+    if found.len() > EACH {
+        let (a, b) = (&first.0.name, &second.0.name);
+        let object = format!("{}.{}", second.0.left.system, second.0.left.name);
+        ctx.say(names::same_records(b.span, a.span, (&a.text, &b.text), &object, found.len()));
+        return;
+    }
+    for (field, other) in found {
+        let object = format!("{}.{}", field.object.system, field.object.name);
+        ctx.say(names::two_writers(field.span, other, &object, field.name));
+    }
+}
+
+/// One step of a value: a row in one direction.
+#[derive(Clone, Copy)]
+struct Edge<'p, 'a> {
+    row: &'p Row<'a>,
+    sync: &'p Sync<'a>,
+    to: Side,
+    from_field: FieldRef<'a>,
+    to_field: FieldRef<'a>,
+}
+
+/// Circles of rows: values that never settle, that change on the way round, or that nobody owns.
+pub fn cycles_settle<'a>(ctx: &mut Ctx<'a, '_>) {
+    let edges = edges(ctx);
+    let mut out: BTreeMap<Place<'a>, Vec<usize>> = BTreeMap::new();
+    for (index, edge) in edges.iter().enumerate() {
+        out.entry(place(edge.from_field)).or_default().push(index);
+    }
+    let mut told: BTreeSet<Span> = BTreeSet::new();
+    for start in 0..edges.len() {
+        let mut path = vec![start];
+        let mut steps = 2_000;
+        if let Some(cycle) = circle(&edges, &out, &mut path, &mut steps) {
+            let rows: Vec<Span> =
+                cycle.iter().filter_map(|index| edges.get(*index)).map(|e| e.row.span).collect();
+            if rows.iter().any(|row| told.contains(row) || ctx.said_within(*row)) {
+                continue;
+            }
+            let cycle: Vec<Edge<'_, 'a>> =
+                cycle.iter().filter_map(|index| edges.get(*index).copied()).collect();
+            if judge(ctx, &cycle) {
+                told.extend(rows);
+            }
+        }
+    }
+}
+
+fn edges<'p, 'a>(ctx: &Ctx<'a, 'p>) -> Vec<Edge<'p, 'a>> {
+    let program = ctx.program;
+    let mut edges = Vec::new();
+    for sync in &program.syncs {
+        for row in sync.arms.iter().flat_map(|arm| &arm.rows) {
+            // A row that only fills what is blank, or only when a record is made, ends a circle.
+            if row.if_empty || row.on_create {
+                continue;
+            }
+            for to in SIDES {
+                let Some(to_field) = row.target(to) else { continue };
+                let mut edge = |from_field| edges.push(Edge { row, sync, to, from_field, to_field });
+                match row.end(to.other()) {
+                    End::Field(field) => edge(*field),
+                    End::Expr(expr) => expr.walk(&mut |part| {
+                        if let Kind::Field(_, field) = &part.kind {
+                            edge(*field);
+                        }
+                    }),
+                }
+            }
+        }
+    }
+    edges
+}
+
+/// A way from the end of a path back to its start over rows that differ, at most eight of them.
+fn circle(
+    edges: &[Edge<'_, '_>],
+    out: &BTreeMap<Place<'_>, Vec<usize>>,
+    path: &mut Vec<usize>,
+    steps: &mut u32,
+) -> Option<Vec<usize>> {
+    let (first, last) = (edges.get(*path.first()?)?, edges.get(*path.last()?)?);
+    if path.len() > 1 && place(last.to_field) == place(first.from_field) {
+        return Some(path.clone());
+    }
+    if path.len() >= 8 || *steps == 0 {
+        return None;
+    }
+    *steps -= 1;
+    for next in out.get(&place(last.to_field)).into_iter().flatten() {
+        let row = edges.get(*next)?.row;
+        let used = path.iter().filter_map(|index| edges.get(*index)).any(|edge| std::ptr::eq(edge.row, row));
+        // Each circle is found from its first row in the order of the program.
+        if used || next < path.first()? {
+            continue;
+        }
+        path.push(*next);
+        if let Some(found) = circle(edges, out, path, steps) {
+            return Some(found);
+        }
+        path.pop();
+    }
+    None
+}
+
+/// Says what a circle does; true when something was said.
+fn judge<'a>(ctx: &mut Ctx<'a, '_>, cycle: &[Edge<'_, 'a>]) -> bool {
+    for (index, edge) in cycle.iter().enumerate() {
+        for other in cycle.iter().take(index) {
+            let apart = if std::ptr::eq(edge.sync, other.sync) {
+                rows_exclude(edge.row, other.row)
+            } else {
+                disjoint(edge.sync, other.sync, &[edge.row, other.row])
+            };
+            if apart {
+                return false;
+            }
+        }
+    }
+    let Some(first) = cycle.first() else { return false };
+    let mut seeds = BTreeSet::new();
+    for edge in cycle {
+        if let End::Expr(expr) = edge.row.end(edge.to.other()) {
+            texts_in(expr, &mut seeds);
+        }
+    }
+    let (mut drift, mut restless) = (None, None);
+    for value in samples(first.from_field.field, &seeds) {
+        match around(ctx, cycle, &value) {
+            Rest::Same => {}
+            Rest::Changed(becomes) => {
+                drift.get_or_insert((value, becomes));
+            }
+            Rest::Never(becomes) => {
+                restless.get_or_insert((value, becomes));
+            }
+        }
+    }
+    // The last row of the text closes the circle.
+    let Some(last) = cycle.iter().max_by_key(|edge| edge.row.span) else { return false };
+    let others: Vec<Span> =
+        cycle.iter().map(|edge| edge.row.span).filter(|span| *span != last.row.span).collect();
+    let field = super::rows::path(first.from_field);
+    let at = last.row.span;
+    if let Some((value, becomes)) = restless {
+        ctx.say(wording::oscillates(at, &others, &field, &value.to_string(), &becomes.to_string()));
+    } else if let Some((value, becomes)) = drift {
+        ctx.say(wording::drifts(at, &others, &field, &value.to_string(), &becomes.to_string()));
+    } else if cycle.iter().all(|edge| edge.row.arrow.direction != Direction::Both) {
+        ctx.say(wording::ownerless(at, &others, &field));
+    } else {
+        return false;
+    }
+    true
+}
+
+/// What becomes of a value that goes round and round.
+enum Rest {
+    Same,
+    Changed(Value),
+    Never(Value),
+}
+
+fn around(ctx: &Ctx<'_, '_>, cycle: &[Edge<'_, '_>], value: &Value) -> Rest {
+    let mut current = value.clone();
+    let mut first = None;
+    for _ in 0..12 {
+        let Some(next) = cycle.iter().try_fold(current.clone(), |value, edge| step(ctx, edge, &value)) else {
+            // Held somewhere: it goes no further.
+            return first.map_or(Rest::Same, Rest::Changed);
+        };
+        let becomes = first.get_or_insert_with(|| next.clone()).clone();
+        if alike(&next, &current) {
+            return if alike(&current, value) { Rest::Same } else { Rest::Changed(becomes) };
+        }
+        current = next;
+    }
+    first.map_or(Rest::Same, Rest::Never)
+}
+
+/// A value through one row; `None` when it is held, or not known at compile time.
+fn step(ctx: &Ctx<'_, '_>, edge: &Edge<'_, '_>, value: &Value) -> Option<Value> {
+    let read = match edge.row.end(edge.to.other()) {
+        End::Field(_) => value.clone(),
+        End::Expr(expr) => {
+            let field = |field: FieldRef<'_>| {
+                if place(field) == place(edge.from_field) { value.clone() } else { Value::text("x") }
+            };
+            eval(expr, &Given { it: None, field: &field })?
+        }
+    };
+    let uses: Vec<_> = if edge.row.arrow.direction == Direction::Both && edge.to == Side::Left {
+        edge.row.uses.iter().rev().collect()
+    } else {
+        edge.row.uses.iter().collect()
+    };
+    uses.into_iter().try_fold(read, |value, item| through(ctx.program, item, edge.to, &value, None))
+}

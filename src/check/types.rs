@@ -1,0 +1,516 @@
+//! Rows: whether the value that travels fits the field it is written to, and the converters in between.
+
+use rust_decimal::Decimal;
+
+use super::Ctx;
+use super::fit::{Fit, fits, is_number, is_text};
+use super::rows::path;
+use crate::builtin::{Converter, Func};
+use crate::diag::Diagnostic;
+use crate::diag::errors::{types, values};
+use crate::resolve::hir::{Arm, End, Expr, FieldRef, Kind, Object, Row, Side, Sync, Ty, Use, ValueMap};
+use crate::resolve::near_value;
+use crate::schema::{Field, FieldType};
+use crate::source::Span;
+use crate::syntax::ast::Direction;
+use crate::value::Value;
+
+pub const SIDES: [Side; 2] = [Side::Left, Side::Right];
+
+/// Each direction of a row: from what is read to the field that is written.
+pub fn types_fit<'a>(ctx: &mut Ctx<'a, '_>, sync: &Sync<'a>, arm: &Arm<'a>, row: &Row<'a>) {
+    if row.uses.iter().any(|item| matches!(item, Use::Unknown)) {
+        return;
+    }
+    default_fits(ctx, row);
+    if !row.uses.is_empty() {
+        converters_fit(ctx, row, (sync.left, arm.right));
+        return;
+    }
+    let mut said = false;
+    for side in SIDES {
+        let Some(target) = row.target(side) else { continue };
+        let source = row.end(side.other());
+        let finding = match source {
+            End::Field(from) => field_fit(row, *from, target),
+            End::Expr(expr) if ctx.said_within(expr.span) => None,
+            End::Expr(expr) => expr_fit(expr, target),
+        };
+        // Both directions of a two-way row fail for the same reason; lengths and digits are named per direction.
+        if let Some((finding, hard)) = finding
+            && !(hard && said)
+        {
+            said |= hard;
+            ctx.say(finding);
+        }
+    }
+}
+
+/// The type of a field as messages name it.
+pub fn described(field: FieldRef<'_>) -> String {
+    match &field.field.ty {
+        FieldType::Option | FieldType::Options if !field.field.options.is_empty() => {
+            format!("{} with {} values", field.field.ty, field.field.options.len())
+        }
+        ty => ty.to_string(),
+    }
+}
+
+fn field_fit(row: &Row<'_>, from: FieldRef<'_>, to: FieldRef<'_>) -> Option<(Diagnostic, bool)> {
+    let (from_path, to_path) = (path(from), path(to));
+    Some(match fits(&from.field.ty, Some(from.field), to.field) {
+        Fit::Yes => return None,
+        // The author has said what becomes of a text that is too long.
+        Fit::Length(..) if row.cut.is_some() => return None,
+        Fit::No(help) => {
+            let (a, b) = (described(from), described(to));
+            (types::types_differ(to.span, (&from_path, &a), (&to_path, &b), from.span, help), true)
+        }
+        Fit::Zone => (types::zone_missing(to.span, &from_path, &to_path), true),
+        Fit::Length(from_max, to_max) => {
+            (types::text_may_not_fit(to.span, &from_path, from_max, &to_path, to_max, from.span), false)
+        }
+        Fit::Digits => {
+            (types::number_may_not_fit(to.span, &from_path, &to_path, &to.field.ty.to_string()), false)
+        }
+        Fit::Missing(missing) => {
+            (types::missing_identity(to.span, &from_path, &to_path, &missing, from.span), true)
+        }
+    })
+}
+
+/// The parts of an expression that may be its result: the branches of `if`, the arguments of `coalesce`.
+fn results<'e, 'a>(expr: &'e Expr<'a>, into: &mut Vec<&'e Expr<'a>>) {
+    match &expr.kind {
+        Kind::If { then, otherwise, .. } => {
+            results(then, into);
+            results(otherwise, into);
+        }
+        Kind::Call { func: Func::Coalesce, args } => args.iter().for_each(|arg| results(arg, into)),
+        _ => into.push(expr),
+    }
+}
+
+fn expr_fit(expr: &Expr<'_>, to: FieldRef<'_>) -> Option<(Diagnostic, bool)> {
+    let mut parts = Vec::new();
+    results(expr, &mut parts);
+    parts.into_iter().find_map(|part| result_fit(part, to))
+}
+
+fn result_fit(expr: &Expr<'_>, to: FieldRef<'_>) -> Option<(Diagnostic, bool)> {
+    let to_path = path(to);
+    if let Kind::Literal(value) = &expr.kind {
+        return literal_fit(value, expr.span, to).map(|finding| (finding, true));
+    }
+    let (ty, field) = match &expr.ty {
+        Ty::Of(ty) => (ty.clone(), None),
+        Ty::OptionOf(field) => (field.ty.clone(), Some(*field)),
+        Ty::List(_) => (FieldType::Options, None),
+        Ty::Unknown => return None,
+    };
+    // The result of a function declares no size of its own.
+    let shown = format!("a value of type {ty}");
+    match fits(&ty, field, to.field) {
+        Fit::Yes | Fit::Length(..) | Fit::Digits => None,
+        // A function may well give a listed value; it is looked at when it is written.
+        Fit::No(_)
+            if is_text(&ty)
+                && matches!(to.field.ty, FieldType::Option)
+                && !matches!(expr.kind, Kind::Field(..)) =>
+        {
+            None
+        }
+        Fit::No(help) => Some((
+            types::types_differ(to.span, ("this value", &shown), (&to_path, &described(to)), expr.span, help),
+            true,
+        )),
+        Fit::Zone => Some((types::zone_missing(to.span, "this value", &to_path), true)),
+        Fit::Missing(missing) => {
+            Some((types::missing_identity(to.span, "this value", &to_path, &missing, expr.span), true))
+        }
+    }
+}
+
+/// What is wrong with a written-out value as a value of a field.
+pub fn literal_fit(value: &Value, at: Span, to: FieldRef<'_>) -> Option<Diagnostic> {
+    let to_path = path(to);
+    let wrong = |what: &str| {
+        Some(types::types_differ(to.span, ("this value", what), (&to_path, &described(to)), at, None))
+    };
+    match (value, &to.field.ty) {
+        (_, FieldType::Unknown) => None,
+        (Value::Text(text), FieldType::Option) => unlisted(to, text, at),
+        (Value::Text(text), FieldType::Options) => {
+            text.split(';').filter(|value| !value.is_empty()).find_map(|value| unlisted(to, value, at))
+        }
+        (Value::Text(text), FieldType::Text { max: Some(max) }) if text.chars().count() > *max as usize => {
+            let length = u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
+            Some(types::text_may_not_fit(to.span, "this text", length, &to_path, *max, at))
+        }
+        (Value::Text(_), ty)
+            if is_text(ty) || matches!(ty, FieldType::Id | FieldType::Ref { .. } | FieldType::Owner) =>
+        {
+            None
+        }
+        (Value::Number(number), FieldType::Int { .. }) if number.fract() != Decimal::ZERO => {
+            wrong("a number with decimals")
+        }
+        (Value::Number(_), ty) if is_number(ty) => None,
+        (Value::Bool(_), FieldType::Bool) => None,
+        (Value::Text(_), _) => wrong("a text"),
+        (Value::Number(_), _) => wrong("a number"),
+        (Value::Bool(_), _) => wrong("true or false"),
+        _ => None,
+    }
+}
+
+/// A value that the field does not list, or lists as inactive.
+pub fn unlisted(field: FieldRef<'_>, value: &str, at: Span) -> Option<Diagnostic> {
+    let options = &field.field.options;
+    let known = options.iter().find(|option| option.value == value);
+    match known {
+        _ if options.is_empty() => None,
+        Some(option) if option.active => None,
+        Some(_) => Some(values::inactive_value(at, &path(field), value)),
+        None => {
+            let near = near_value(field.field, value);
+            Some(values::unknown_value(at, &path(field), value, near, options.len(), "value"))
+        }
+    }
+}
+
+/// The value of `default` fits a field that the row writes; on a two-way row one of them is enough.
+fn default_fits(ctx: &mut Ctx<'_, '_>, row: &Row<'_>) {
+    let Some(default) = row.default.as_ref().filter(|default| !ctx.said_within(default.span)) else { return };
+    let targets: Vec<FieldRef<'_>> =
+        [Side::Right, Side::Left].into_iter().filter_map(|side| row.target(side)).collect();
+    let findings: Vec<Option<Diagnostic>> =
+        targets.iter().map(|target| expr_fit(default, *target).map(|(finding, _)| finding)).collect();
+    if findings.iter().all(Option::is_some)
+        && let Some(finding) = findings.into_iter().flatten().next()
+    {
+        ctx.say(finding);
+    }
+}
+
+/// What the named converters take and give. In a chain the first one meets the tail, the last one the head.
+fn converters_fit<'a>(ctx: &mut Ctx<'a, '_>, row: &Row<'a>, objects: (Object<'a>, Object<'a>)) {
+    let stages = row.uses.iter().all(|item| matches!(item, Use::Stages(..)));
+    let tail = if row.arrow.direction == Direction::Left { Side::Right } else { Side::Left };
+    let last = row.uses.len().saturating_sub(1);
+    for (index, item) in row.uses.iter().enumerate() {
+        let sides: &[Side] = match (last, index) {
+            (0, _) => &SIDES,
+            _ if stages => &SIDES,
+            (_, 0) => &[tail],
+            (last, index) if index == last => &[tail.other()],
+            _ => &[],
+        };
+        if !converter_fits(ctx, row, objects, item, sides) {
+            return;
+        }
+    }
+}
+
+/// One converter against the ends of the row that it meets; false when something was said.
+fn converter_fits<'a>(
+    ctx: &mut Ctx<'a, '_>,
+    row: &Row<'a>,
+    objects: (Object<'a>, Object<'a>),
+    item: &Use,
+    sides: &[Side],
+) -> bool {
+    let before = ctx.diagnostics.len();
+    let flipped = ctx.program.is_flipped(row, objects, item);
+    match item {
+        Use::Values(index, span) | Use::Multi { values: index, span } => {
+            let multi = matches!(item, Use::Multi { .. });
+            if let Some(map) = ctx.program.values.get(*index) {
+                values_fit(ctx, row, map, *span, flipped, sides, multi);
+            }
+        }
+        Use::Stages(index, span) => stages_fit(ctx, row, *index, *span, flipped, sides),
+        Use::Convert(index, span) => convert_goes(ctx, row, *index, *span),
+        Use::Owners(index, span) => {
+            // The map without a name is for its systems; others match by e-mail alone.
+            if flipped.is_none()
+                && let Some(map) =
+                    index.and_then(|index| ctx.program.owners.get(index)).filter(|map| map.name != "owners")
+            {
+                let wants = format!("owners of {} and {}", map.left, map.right);
+                let (name, systems) =
+                    (map.name.clone(), format!("{} and {}", objects.0.system, objects.1.system));
+                ctx.say(types::other_systems(*span, &name, &wants, &systems));
+            }
+            fields_are(ctx, row, *span, "owners", "owners", sides, |ty| {
+                matches!(ty, FieldType::Owner)
+                    || matches!(ty, FieldType::Ref { to } if to.iter().any(|to| to == "User"))
+            });
+        }
+        Use::CalendarDay { span, .. } => {
+            fields_are(ctx, row, *span, "calendar_day", "a date and a point in time", sides, |ty| {
+                matches!(ty, FieldType::Date | FieldType::DateTime)
+            });
+        }
+        Use::Phone { span, .. } => fields_are(ctx, row, *span, "phone", "texts", sides, is_text),
+        Use::IdOf { sync, span } => ids_fit(ctx, row, sync, *span, sides),
+        Use::Builtin(converter, span) => builtin_fits(ctx, row, *converter, *span, sides),
+        Use::Unknown => {}
+    }
+    ctx.diagnostics.len() == before
+}
+
+fn takes_values(field: &Field) -> bool {
+    matches!(field.ty, FieldType::Option | FieldType::Bool | FieldType::Unknown) || is_text(&field.ty)
+}
+
+fn values_fit<'a>(
+    ctx: &mut Ctx<'a, '_>,
+    row: &Row<'a>,
+    map: &ValueMap<'a>,
+    span: Span,
+    flipped: Option<bool>,
+    sides: &[Side],
+    multi: bool,
+) {
+    let name = &map.name.text;
+    let Some(flipped) = flipped else {
+        let wants = format!("values of {} and {}", path(map.left.field), path(map.right.field));
+        ctx.say(types::other_systems(span, name, &wants, "other systems"));
+        return;
+    };
+    direction_fits(ctx, row, span, name, map.arrow.direction, flipped);
+    for side in sides {
+        let End::Field(field) = row.end(*side) else { continue };
+        let end = if (*side == Side::Left) != flipped { &map.left } else { &map.right };
+        let several = field.field.ty == FieldType::Options;
+        let wants = format!("values of {}", path(end.field));
+        if several != multi && (several || field.field.ty != FieldType::Unknown) {
+            let misfit = types::converter_misfit(span, name, &wants, &path(*field), &described(*field));
+            ctx.say(if several {
+                misfit.help(format!("translate each of the chosen values: `using multi({name})`"))
+            } else {
+                misfit
+            });
+            return;
+        }
+        if !multi && !takes_values(field.field) {
+            ctx.say(types::converter_misfit(span, name, &wants, &path(*field), &described(*field)));
+            return;
+        }
+        // Another field than the map's is fine as long as it has the values that the map may give it.
+        let options = &field.field.options;
+        let written = row.target(*side).is_some();
+        let elsewhere = (field.name, field.object.name) != (end.field.name, end.object.name);
+        if elsewhere && written && !options.is_empty() && !is_text(&field.field.ty) {
+            let left = (*side == Side::Left) != flipped;
+            let foreign = map.rows.iter().map(|row| if left { &row.left } else { &row.right });
+            if let Some(value) =
+                foreign.map(|value| &value.value).find(|v| !options.iter().any(|o| o.value == **v))
+            {
+                ctx.say(types::map_of_another_field(span, name, &path(end.field), &path(*field), value));
+                return;
+            }
+        }
+    }
+}
+
+/// A one-way map on a two-way row, or on a row that goes the other way.
+fn direction_fits(
+    ctx: &mut Ctx<'_, '_>,
+    row: &Row<'_>,
+    span: Span,
+    name: &str,
+    map: Direction,
+    flipped: bool,
+) {
+    let map = match (map, flipped) {
+        (Direction::Right, true) => Direction::Left,
+        (Direction::Left, true) => Direction::Right,
+        (direction, _) => direction,
+    };
+    let own = row.arrow.direction;
+    if map == Direction::Both || map == own {
+        return;
+    }
+    if own == Direction::Both {
+        ctx.say(types::one_way_on_two_way(span, name, "this map goes one way"));
+    } else {
+        ctx.say(types::map_goes_the_other_way(span, name, row.arrow.span));
+    }
+}
+
+fn stages_fit<'a>(
+    ctx: &mut Ctx<'a, '_>,
+    row: &Row<'a>,
+    index: usize,
+    span: Span,
+    flipped: Option<bool>,
+    sides: &[Side],
+) {
+    let Some(map) = ctx.program.stages.get(index) else { return };
+    let name = map.name.text.clone();
+    let Some(flipped) = flipped else {
+        let wants = format!("stages of {} and {}", path(map.left.field), path(map.right.field));
+        ctx.say(types::other_systems(span, &name, &wants, "other systems"));
+        return;
+    };
+    direction_fits(ctx, row, span, &name, map.arrow.direction, flipped);
+    for side in sides {
+        let end = if (*side == Side::Left) != flipped { &map.left } else { &map.right };
+        let wants = format!("stages of {}", path(end.field));
+        match row.end(*side) {
+            End::Field(field) => {
+                if (field.object.name, field.name) != (end.object.name, end.field.name) {
+                    ctx.say(types::converter_misfit(span, &name, &wants, &path(*field), &described(*field)));
+                    return;
+                }
+            }
+            End::Expr(expr) => {
+                ctx.say(types::converter_misfit(span, &name, &wants, "this value", "no stage field"));
+                let _ = expr;
+                return;
+            }
+        }
+    }
+}
+
+/// A `convert` item has a line for each way that the row goes.
+fn convert_goes(ctx: &mut Ctx<'_, '_>, row: &Row<'_>, index: usize, span: Span) {
+    let Some(item) = ctx.program.converts.get(index) else { return };
+    let direction = row.arrow.direction;
+    let lacks = |arm: &Option<Expr<'_>>, needed: bool| needed && arm.is_none();
+    let (no_right, no_left) =
+        (lacks(&item.right, direction.goes_right()), lacks(&item.left, direction.goes_left()));
+    if !(no_right || no_left) || item.broken {
+        return;
+    }
+    let why = if no_right { "it has no `->` line" } else { "it has no `<-` line" };
+    let name = item.name.text.clone();
+    if direction == Direction::Both {
+        ctx.say(types::one_way_on_two_way(span, &name, why));
+    } else {
+        ctx.say(types::map_goes_the_other_way(span, &name, row.arrow.span));
+    }
+}
+
+/// `id_of(SYNC)` between fields that can hold an id, of an object that the sync links.
+fn ids_fit(ctx: &mut Ctx<'_, '_>, row: &Row<'_>, sync: &str, span: Span, sides: &[Side]) {
+    fields_are(ctx, row, span, "id_of", "ids: a reference or a text", sides, |ty| {
+        is_text(ty) || matches!(ty, FieldType::Ref { .. } | FieldType::Id)
+    });
+    let Some(linked) = ctx.program.syncs.iter().find(|known| known.name.text == sync) else { return };
+    for side in sides {
+        let End::Field(field) = row.end(*side) else { continue };
+        let FieldType::Ref { to } = &field.field.ty else { continue };
+        let known: Vec<&str> = std::iter::once(linked.left)
+            .chain(linked.arms.iter().map(|arm| arm.right))
+            .filter(|object| object.system == field.object.system)
+            .map(|object| object.name)
+            .collect();
+        if !to.is_empty() && !to.iter().any(|to| known.contains(&to.as_str())) {
+            let wants = format!("ids of {}", known.join(" or "));
+            ctx.say(types::converter_misfit(span, "id_of", &wants, &path(*field), &described(*field)));
+            return;
+        }
+    }
+}
+
+fn fields_are(
+    ctx: &mut Ctx<'_, '_>,
+    row: &Row<'_>,
+    span: Span,
+    name: &str,
+    wants: &str,
+    sides: &[Side],
+    accepts: impl Fn(&FieldType) -> bool,
+) {
+    for side in sides {
+        let misfit = match row.end(*side) {
+            End::Field(field) if field.field.ty != FieldType::Unknown && !accepts(&field.field.ty) => {
+                types::converter_misfit(span, name, wants, &path(*field), &described(*field))
+            }
+            End::Expr(Expr { ty: Ty::Of(ty), .. }) if *ty != FieldType::Unknown && !accepts(ty) => {
+                types::converter_misfit(span, name, wants, "this value", &ty.to_string())
+            }
+            _ => continue,
+        };
+        ctx.say(misfit);
+        return;
+    }
+}
+
+fn builtin_fits(ctx: &mut Ctx<'_, '_>, row: &Row<'_>, converter: Converter, span: Span, sides: &[Side]) {
+    let name = converter.name();
+    let place = |ty: &FieldType| is_text(ty) || matches!(ty, FieldType::Option);
+    match converter {
+        Converter::WebAddress | Converter::Email | Converter::Trimmed | Converter::Lowercase => {
+            fields_are(ctx, row, span, name, "texts", sides, is_text);
+        }
+        Converter::Percent => {
+            let whole = |side: Side| match row.end(side) {
+                End::Field(field) => match field.field.ty {
+                    FieldType::Percent { whole, .. } => Some(whole),
+                    _ => None,
+                },
+                End::Expr(_) => None,
+            };
+            if let (Some(a), Some(b)) = (whole(Side::Left), whole(Side::Right))
+                && a == b
+                && let End::Field(field) = &row.right
+            {
+                let wants = "0 to 1 on one side, 0 to 100 on the other";
+                ctx.say(types::converter_misfit(
+                    span,
+                    name,
+                    wants,
+                    &path(*field),
+                    "counted alike on both sides",
+                ));
+                return;
+            }
+            fields_are(ctx, row, span, name, "numbers", sides, is_number);
+        }
+        Converter::Cents => fields_are(ctx, row, span, name, "numbers", sides, is_number),
+        Converter::YesNo => {
+            let yes_no = |ty: &FieldType| is_text(ty) || matches!(ty, FieldType::Bool | FieldType::Option);
+            fields_are(ctx, row, span, name, "a yes/no field and a text or option", sides, yes_no);
+            yes_and_no_exist(ctx, row, span, sides);
+        }
+        Converter::Country | Converter::State => {
+            fields_are(ctx, row, span, name, "a place as text or option", sides, place);
+        }
+        Converter::RichText => {
+            fields_are(ctx, row, span, name, "texts", sides, is_text);
+            if row.arrow.direction == Direction::Both {
+                ctx.say(types::one_way_on_two_way(span, name, "HTML becomes plain text and can't come back"));
+            }
+        }
+        Converter::Owners
+        | Converter::CalendarDay
+        | Converter::Phone
+        | Converter::IdOf
+        | Converter::Multi => {}
+    }
+}
+
+/// An option that `yes_no` writes has the values Yes and No, and a yes/no field stands on the other side.
+fn yes_and_no_exist(ctx: &mut Ctx<'_, '_>, row: &Row<'_>, span: Span, sides: &[Side]) {
+    let bool_somewhere = SIDES.iter().any(|side| match row.end(*side) {
+        End::Field(field) => matches!(field.field.ty, FieldType::Bool | FieldType::Unknown),
+        End::Expr(_) => true,
+    });
+    for side in sides {
+        let End::Field(field) = row.end(*side) else { continue };
+        let options = &field.field.options;
+        let lacks = |value: &str| !options.iter().any(|option| option.value == value);
+        let misfit =
+            field.field.ty == FieldType::Option && !options.is_empty() && (lacks("Yes") || lacks("No"));
+        if misfit || !bool_somewhere {
+            let wants =
+                if misfit { "an option with the values Yes and No" } else { "a yes/no field on one side" };
+            ctx.say(types::converter_misfit(span, "yes_no", wants, &path(*field), &described(*field)));
+            return;
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Items that nothing uses, and what follows from how a map is used.
+
+use std::collections::BTreeSet;
+
+use super::Ctx;
+use super::maps;
+use crate::diag::errors::names as wording;
+use crate::resolve::hir::{StageMap, Use, ValueMap};
+use crate::source::Span;
+use crate::syntax::ast::{Direction, ExprKind, Item, RowOptionKind, ValueRow};
+
+/// Value maps, stage maps, converters and owner maps that no row names. Read off the text, so that a row with a
+/// mistake of its own still counts as a use.
+pub fn items_are_used<'a>(ctx: &mut Ctx<'a, '_>) {
+    let files = &ctx.ast.files;
+    // A line that could not be read may be the one that uses an item.
+    if files.iter().any(|file| !file.lost.is_empty()) {
+        return;
+    }
+    let mut used: BTreeSet<&str> = BTreeSet::new();
+    let mut items: Vec<(&str, Span, Span, &str)> = Vec::new();
+    for item in files.iter().flat_map(|file| &file.items) {
+        match item {
+            Item::Sync(sync) => {
+                used.extend(sync.lost.iter().map(String::as_str));
+                let options = sync.maps.iter().flat_map(|map| &map.rows).flat_map(|row| &row.options);
+                for option in options {
+                    let RowOptionKind::Using(uses) = &option.kind else { continue };
+                    for item in uses {
+                        used.insert(&item.name.text);
+                        used.extend(item.args.iter().filter_map(|arg| match &arg.kind {
+                            ExprKind::Path(path) => path.parts.first().map(|part| part.text.as_str()),
+                            _ => None,
+                        }));
+                    }
+                }
+            }
+            Item::Values(item) => items.push((&item.name.text, item.name.span, item.header, "value map")),
+            Item::Stages(item) => items.push((&item.name.text, item.name.span, item.header, "stage map")),
+            Item::Convert(item) => items.push((&item.name.text, item.name.span, item.header, "converter")),
+            Item::Owners(item) => match &item.name {
+                Some(name) => items.push((&name.text, name.span, item.header, "owner map")),
+                None => items.push(("owners", item.header, item.header, "owner map")),
+            },
+            Item::Writeback(_) | Item::CrmSettings(_) | Item::Test(_) | Item::Policy(_) => {}
+        }
+    }
+    for (name, span, header, kind) in items {
+        if !used.contains(name) && !ctx.said_within(header) {
+            ctx.say(wording::unused(span, kind, name));
+        }
+    }
+}
+
+/// Whether a two-way row uses a map.
+fn used_both_ways(ctx: &Ctx<'_, '_>, is: impl Fn(&Use) -> bool) -> bool {
+    let rows = ctx.program.syncs.iter().flat_map(|sync| &sync.arms).flat_map(|arm| &arm.rows);
+    rows.filter(|row| row.arrow.direction == Direction::Both).any(|row| row.uses.iter().any(&is))
+}
+
+pub fn values_come_back<'a>(ctx: &mut Ctx<'a, '_>, map: &ValueMap<'a>) {
+    let is = |item: &Use| match item {
+        Use::Values(index, _) | Use::Multi { values: index, .. } => {
+            ctx.program.values.get(*index).is_some_and(|known| std::ptr::eq(known, map))
+        }
+        _ => false,
+    };
+    if !map.broken && map.arrow.direction == Direction::Both && used_both_ways(ctx, is) {
+        maps::values_come_back(ctx, &map.rows, &map.elses, &[]);
+    }
+}
+
+pub fn stages_come_back<'a>(ctx: &mut Ctx<'a, '_>, map: &StageMap<'a>) {
+    let program = ctx.program;
+    let find = |item: &Use| match item {
+        Use::Stages(index, _) => program.stages.get(*index),
+        _ => None,
+    };
+    let is = |item: &Use| find(item).is_some_and(|known| std::ptr::eq(known, map));
+    if map.broken || map.arrow.direction != Direction::Both || !used_both_ways(ctx, is) {
+        return;
+    }
+    let rows = program.syncs.iter().flat_map(|sync| &sync.arms).flat_map(|arm| &arm.rows);
+    let lists = rows.filter(|row| row.uses.iter().any(is));
+    let others: Vec<&ValueRow> =
+        lists.flat_map(|row| &row.uses).filter_map(find).flat_map(|map| &map.rows).collect();
+    maps::values_come_back(ctx, &map.rows, &map.elses, &others);
+}
