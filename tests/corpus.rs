@@ -170,3 +170,23 @@ fn wrong_programs_are_told_what_is_wrong_and_where() {
     }
     assert!(wrong.is_empty(), "{} cases differ\n{}", wrong.len(), wrong.join("\n"));
 }
+
+/// Each code of the registry is shown by a wrong program. E599 is for what a version can't run yet: nothing today.
+#[test]
+fn every_code_has_a_wrong_program() {
+    let mut shown = BTreeSet::new();
+    for case in &folders(&corpus().join("fail")) {
+        for entry in std::fs::read_dir(case).unwrap() {
+            let text = std::fs::read(entry.unwrap().path()).unwrap();
+            for line in String::from_utf8_lossy(&text).lines() {
+                let list = line.split_once("# error: ").or_else(|| line.split_once("# warning: "));
+                shown.extend(
+                    list.into_iter().flat_map(|(_, list)| list.split(',').map(|code| code.trim().to_owned())),
+                );
+            }
+        }
+    }
+    let missing: Vec<&str> =
+        Code::all().map(Code::id).filter(|id| *id != "E599" && !shown.contains(*id)).collect();
+    assert!(missing.is_empty(), "no wrong program shows {missing:?}");
+}

@@ -101,8 +101,6 @@ fn converter_words(converter: &Convert) -> String {
         Convert::YesNo => "yes/no meets true/false".to_owned(),
         Convert::Trimmed => "without outer blanks".to_owned(),
         Convert::Lowercase => "in lower case".to_owned(),
-        Convert::Country => "as a country".to_owned(),
-        Convert::State => "as a state or region".to_owned(),
         Convert::RichText => "as plain text".to_owned(),
         Convert::Text => "as text".to_owned(),
     }
