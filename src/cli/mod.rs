@@ -12,6 +12,7 @@ pub mod term;
 mod check;
 mod compile;
 mod completions;
+mod connections;
 mod drift;
 mod explain;
 mod findings;

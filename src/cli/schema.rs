@@ -1,5 +1,7 @@
 //! `twinmap schema`: what is known of the CRMs' fields. `import` and `show` are offline.
 
+mod pull;
+
 use std::path::PathBuf;
 
 use super::App;
@@ -19,6 +21,8 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    /// Fetch the objects that the mappings touch
+    Pull(pull::Args),
     /// Take a saved API answer into the snapshot
     #[command(after_help = "Examples:\n  twinmap schema import hubspot.company properties.json\n  \
         twinmap schema import hubspot.deal pipelines.json --kind pipelines\n  \
@@ -76,6 +80,7 @@ impl KindArg {
 
 pub fn run(app: &App, args: &Args) -> CliResult {
     match &args.command {
+        Command::Pull(args) => pull::run(app, args),
         Command::Import(args) => import_answer(app, args),
         Command::Diff(args) => super::drift::diff(app, args),
         Command::Show { path } => show_path(app, path),

@@ -26,9 +26,13 @@ impl HubSpot {
             Ok(pages) => self.take(system, None, Kind::Owners, &pages)?,
             Err(why) => gaps.push(format!("owners were not read ({why})")),
         }
-        match permitted(self.list_pages().await)? {
+        match self.list_pages().await {
             Ok(pages) => self.take(system, None, Kind::Lists, &pages)?,
-            Err(why) => gaps.push(format!("lists were not read ({why})")),
+            // Lists only name filters; a portal that does not serve them can be mapped all the same.
+            Err(error) if matches!(error.class, ErrorClass::Permission | ErrorClass::Rejected) => {
+                gaps.push(format!("lists were not read ({})", error.message));
+            }
+            Err(error) => return Err(error),
         }
         Ok(gaps)
     }

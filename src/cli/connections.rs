@@ -1,0 +1,209 @@
+//! From `twinmap.toml` to open accounts: reads the secrets that the configuration only refers to, and puts failures
+//! of accounts into words with a next step.
+//!
+//! Invariant: a secret is read here, wrapped at once, and never part of a message.
+
+use std::path::Path;
+use std::rc::Rc;
+
+use secrecy::SecretString;
+
+use super::config::{Auth, Connection, SecretRef};
+use super::error::CliError;
+use super::project::Project;
+use crate::connect::auth::Credentials;
+use crate::connect::http::Http;
+use crate::connect::remote::{CallError, ErrorClass};
+use crate::connect::timer::RealTimer;
+use crate::connect::{Account, Settings, base_origin, open as open_account};
+use crate::diag::suggest::nearest;
+use crate::schema::SystemKind;
+
+/// Runs asynchronous work of a command on this thread.
+pub fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| CliError::Bug(format!("no runtime: {error}")))?;
+    runtime.block_on(work)
+}
+
+/// The configured connection of this name.
+pub fn find(project: &Project, name: &str) -> Result<Connection, CliError> {
+    let connections = project.connections();
+    connections.get(name).cloned().ok_or_else(|| {
+        let near = nearest(name, connections.keys().map(String::as_str));
+        let help = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("add a table `[connections.{name}]` to twinmap.toml"),
+        };
+        CliError::usage(format!("there is no connection `{name}`"), help)
+    })
+}
+
+/// Opens the account of a connection. Nothing is sent yet.
+pub fn open(project: &Project, name: &str) -> Result<Account, CliError> {
+    let connection = find(project, name)?;
+    let wrong = |message: String| {
+        CliError::usage(
+            format!("connection `{name}`: {message}"),
+            format!("see [connections.{name}] in twinmap.toml"),
+        )
+    };
+    let origin = base_origin(connection.kind, connection.base_url.as_deref());
+    let origin = origin.map_err(|bad| wrong(bad.0))?;
+    let credentials = credentials(project, name, &connection)?;
+    let http = Http::new(connection.kind, &origin).map_err(|error| CliError::Remote {
+        message: format!("connection `{name}`: {error}"),
+        help: Some("install the system's trusted certificates (package ca-certificates)".to_owned()),
+    })?;
+    let settings = Settings { base_url: Some(origin), api_version: connection.api_version, credentials };
+    let timer = Rc::new(RealTimer::new());
+    open_account(name, connection.kind, settings, Rc::new(http), timer).map_err(|bad| wrong(bad.0))
+}
+
+fn credentials(project: &Project, name: &str, connection: &Connection) -> Result<Credentials, CliError> {
+    let nested = connection.auth.as_ref();
+    let token = connection.token.as_ref().or_else(|| nested.and_then(|auth| auth.token.as_ref()));
+    let read = |reference: &SecretRef| secret(&project.root, name, reference);
+    match (token, nested) {
+        (Some(reference), _) => Ok(Credentials::Token(read(reference)?)),
+        (None, Some(auth)) => grant(project, name, connection, auth),
+        (None, None) => Err(CliError::Authentication {
+            message: format!("connection `{name}` has no credentials"),
+            help: Some(format!("add `token = \"env:NAME\"` under [connections.{name}]")),
+        }),
+    }
+}
+
+fn grant(
+    _project: &Project,
+    name: &str,
+    _connection: &Connection,
+    _auth: &Auth,
+) -> Result<Credentials, CliError> {
+    Err(CliError::Authentication {
+        message: format!("connection `{name}` has no `token`"),
+        help: Some(format!("add `token = \"env:NAME\"` under [connections.{name}]")),
+    })
+}
+
+/// Reads a secret from where its reference says.
+pub fn secret(root: &Path, name: &str, reference: &SecretRef) -> Result<SecretString, CliError> {
+    let fail = |message: String, help: String| CliError::Authentication {
+        message: format!("connection `{name}`: {message}"),
+        help: Some(help),
+    };
+    let text = match reference.as_str().split_once(':') {
+        Some(("env", variable)) => match std::env::var(variable) {
+            Ok(value) if !value.trim().is_empty() => value,
+            Ok(_) | Err(std::env::VarError::NotPresent) => {
+                return Err(fail(
+                    format!("the environment variable {variable} is not set"),
+                    format!("set it to the credential before the command: `export {variable}=...`"),
+                ));
+            }
+            Err(_) => {
+                let help = format!("set {variable} to plain text");
+                return Err(fail(format!("the environment variable {variable} is no text"), help));
+            }
+        },
+        Some(("file", path)) => from_file(&root.join(path)).map_err(|(message, help)| fail(message, help))?,
+        Some(("cmd", command)) => from_command(root, command).map_err(|message| {
+            let help =
+                format!("run `{command}` by itself: it has to print the credential alone and end with 0");
+            fail(message, help)
+        })?,
+        _ => {
+            return Err(fail(
+                "the reference to the secret is not understood".to_owned(),
+                "write `env:NAME`, `file:PATH` or `cmd:COMMAND`".to_owned(),
+            ));
+        }
+    };
+    Ok(SecretString::from(text.trim().to_owned()))
+}
+
+/// A file that only its owner reads; the folders where container runtimes mount secrets set their own modes.
+fn from_file(path: &Path) -> Result<String, (String, String)> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        (format!("can't read the secret's file {shown}: {error}"), "check the path and its owner".to_owned())
+    })?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode());
+        let mounted = path.starts_with("/run/secrets") || path.starts_with("/var/run/secrets");
+        if mode & 0o077 != 0 && !mounted {
+            return Err((
+                format!("others can read the secret's file {shown}"),
+                format!("`chmod 600 {shown}`"),
+            ));
+        }
+    }
+    match text.trim().is_empty() {
+        true => {
+            Err((format!("the secret's file {shown} is empty"), "write the credential into it".to_owned()))
+        }
+        false => Ok(text),
+    }
+}
+
+fn from_command(root: &Path, command: &str) -> Result<String, String> {
+    let shell = if cfg!(windows) { ["cmd", "/C"] } else { ["sh", "-c"] };
+    let [program, flag] = shell;
+    let output = std::process::Command::new(program)
+        .args([flag, command])
+        .current_dir(root)
+        .stdin(std::process::Stdio::null())
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .map_err(|error| format!("the command for the secret can't be started: {error}"))?;
+    let text = String::from_utf8(output.stdout)
+        .map_err(|_| "the command for the secret printed no text".to_owned())?;
+    match (output.status.success(), text.trim().is_empty()) {
+        (true, false) => Ok(text),
+        (true, true) => Err("the command for the secret printed nothing".to_owned()),
+        (false, _) => Err(format!("the command for the secret failed ({})", output.status)),
+    }
+}
+
+/// A failed call as an error of the process, with its exit code.
+pub fn failed(kind: SystemKind, error: CallError) -> CliError {
+    let message = error.to_string();
+    let system = &error.system;
+    match error.class {
+        ErrorClass::Auth => CliError::Authentication {
+            message,
+            help: Some(match kind {
+                SystemKind::Hubspot => {
+                    "check the private app's token, or its OAuth grant, in HubSpot's settings".to_owned()
+                }
+                _ => "check the external client app and its user in Salesforce's setup, or fetch a new token"
+                    .to_owned(),
+            }),
+        },
+        ErrorClass::Permission => CliError::Remote {
+            message,
+            help: Some(format!("give the integration user or app of `{system}` this right")),
+        },
+        ErrorClass::Limit => CliError::Exhausted {
+            message,
+            help: Some(match error.retry_after {
+                Some(wait) => format!("try again in {} seconds; nothing is lost", (wait + 999) / 1_000),
+                None => "try again after the limit's reset; nothing is lost".to_owned(),
+            }),
+        },
+        ErrorClass::NotApplied => CliError::Remote {
+            message,
+            help: Some(format!("check the network and the `base_url` of [connections.{system}]")),
+        },
+        ErrorClass::Rejected => CliError::Remote {
+            message,
+            help: Some(format!("if fields or objects changed there: `twinmap schema pull {system}`")),
+        },
+        ErrorClass::Unknown => CliError::Remote {
+            message,
+            help: Some("run the command again: it goes on from what is certain".to_owned()),
+        },
+    }
+}

@@ -1,0 +1,214 @@
+//! `twinmap schema pull`: fetches the objects that the mappings touch into the snapshots, and says what changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::cli::App;
+use crate::cli::connections;
+use crate::cli::error::{CliError, CliResult};
+use crate::cli::exit::Exit;
+use crate::cli::load;
+use crate::cli::project::{Project, write_atomically};
+use crate::schema::diff::{Change, diff};
+use crate::schema::import::empty;
+use crate::schema::{System, SystemKind, hubspot, snapshot};
+use crate::syntax::ast::{ClauseKind, Item, ObjectRef};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  twinmap schema pull\n  twinmap schema pull hubspot --object ticket")]
+pub struct Args {
+    /// Connections to fetch from; all of them when none is named
+    systems: Vec<String>,
+    /// An object to fetch besides those that the mappings name, `OBJECT` or `SYSTEM.OBJECT`
+    #[arg(long = "object", value_name = "OBJECT")]
+    objects: Vec<String>,
+}
+
+/// What a project without mappings starts with.
+const HUBSPOT_START: [&str; 3] = ["company", "contact", "deal"];
+const SALESFORCE_START: [&str; 5] = ["Account", "Contact", "Lead", "Opportunity", "Task"];
+
+pub fn run(app: &App, args: &Args) -> CliResult {
+    let project = app.project()?;
+    let names = systems(&project, &args.systems)?;
+    let mut fetched = Vec::new();
+    // Everything is fetched before anything is written, so that a failure leaves the snapshots as they were.
+    for (name, kind) in &names {
+        let objects = wanted(&project, name, *kind, &args.objects)?;
+        app.term.say(&format!("{name}: fetching {}\n", objects.join(", ")));
+        let (system, gaps) = fetch(&project, name, *kind, &objects)?;
+        fetched.push((name.clone(), system, gaps));
+    }
+    let mut lock = load::lock(&project)?;
+    let mut files = Vec::new();
+    for (name, system, gaps) in &fetched {
+        let path = project.schema_dir().join(format!("{name}.json"));
+        let (system, changes) = merged(&project, name, system.clone());
+        app.term.out(&summary(&project.relative(&path), &system, changes.as_deref()));
+        for gap in gaps {
+            app.term.err(&format!("warning: {name}: {gap}\n"));
+        }
+        let text = snapshot::write(&system);
+        lock.set(&project.env, name, snapshot::hash(&text));
+        files.push((path, text));
+    }
+    for (path, text) in files {
+        write_atomically(&path, text.as_bytes())?;
+    }
+    write_atomically(&project.lock_file(), lock.to_toml().as_bytes())?;
+    Ok(Exit::Ok)
+}
+
+/// The connections that have an API to ask.
+fn systems(project: &Project, asked: &[String]) -> Result<Vec<(String, SystemKind)>, CliError> {
+    let live = |kind: SystemKind| matches!(kind, SystemKind::Hubspot | SystemKind::Salesforce);
+    if asked.is_empty() {
+        let all: Vec<_> = project
+            .connections()
+            .into_iter()
+            .filter(|(_, connection)| live(connection.kind))
+            .map(|(name, connection)| (name, connection.kind))
+            .collect();
+        if all.is_empty() {
+            return Err(CliError::usage(
+                "twinmap.toml has no connection with an API to fetch from",
+                "add a table `[connections.hubspot]` with `kind = \"hubspot\"`",
+            ));
+        }
+        return Ok(all);
+    }
+    let mut chosen = BTreeMap::new();
+    for name in asked {
+        let connection = connections::find(project, name)?;
+        if !live(connection.kind) {
+            return Err(CliError::usage(
+                format!("the schema of `{name}` is built in: there is nothing to fetch"),
+                "leave it out",
+            ));
+        }
+        chosen.insert(name.clone(), connection.kind);
+    }
+    Ok(chosen.into_iter().collect())
+}
+
+/// The objects to fetch: those that the mappings touch, those asked for, or a start.
+pub fn wanted(
+    project: &Project,
+    name: &str,
+    kind: SystemKind,
+    asked: &[String],
+) -> Result<Vec<String>, CliError> {
+    let mut objects = mapped(project, name, kind)?;
+    for object in asked {
+        match object.split_once('.') {
+            Some((system, object)) if system == name => {
+                objects.insert(object.to_owned());
+            }
+            Some((system, _)) if project.connections().contains_key(system) => {}
+            _ => {
+                objects.insert(object.clone());
+            }
+        }
+    }
+    if objects.is_empty() {
+        let start: &[&str] = match kind {
+            SystemKind::Hubspot => &HUBSPOT_START,
+            _ => &SALESFORCE_START,
+        };
+        objects.extend(start.iter().map(|object| (*object).to_owned()));
+    }
+    let canonical = |object: String| match kind {
+        SystemKind::Hubspot => hubspot::canonical(&object).to_owned(),
+        _ => object,
+    };
+    Ok(objects.into_iter().map(canonical).collect::<BTreeSet<_>>().into_iter().collect())
+}
+
+/// The objects of a system that syncs name, and the junction objects that their associations go through.
+fn mapped(project: &Project, system: &str, kind: SystemKind) -> Result<BTreeSet<String>, CliError> {
+    let texts = project.texts()?;
+    let (program, _) = crate::syntax::parse(&texts.sources);
+    let mut objects = BTreeSet::new();
+    for item in program.files.iter().flat_map(|file| &file.items) {
+        let Item::Sync(sync) = item else { continue };
+        let mut sides: Vec<&ObjectRef> = vec![&sync.left];
+        sides.extend(&sync.right);
+        for side in sides.iter().filter(|side| side.system.text == system) {
+            objects.insert(side.object.text.clone());
+        }
+        let junctions = sync.clauses.iter().filter_map(|clause| match &clause.kind {
+            ClauseKind::Associate(associate) if kind == SystemKind::Salesforce => Some(associate),
+            _ => None,
+        });
+        for associate in junctions {
+            for (path, here) in [
+                (&associate.left, sync.left.system.text == system),
+                (&associate.right, sync.right.iter().any(|side| side.system.text == system)),
+            ] {
+                if let ([junction, _], true) = (path.parts.as_slice(), here) {
+                    objects.insert(junction.text.clone());
+                }
+            }
+        }
+    }
+    Ok(objects)
+}
+
+/// The live schema of the named objects.
+pub fn fetch(
+    project: &Project,
+    name: &str,
+    kind: SystemKind,
+    objects: &[String],
+) -> Result<(System, Vec<String>), CliError> {
+    let account = connections::open(project, name)?;
+    let mut system = empty(kind);
+    let gaps = connections::block_on(async {
+        account.pull(objects, &mut system).await.map_err(|error| connections::failed(kind, error))
+    })?;
+    system.pulled = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
+    Ok((system, gaps))
+}
+
+/// The new snapshot, with the objects of the old one that were not asked for; and what changed, when there was one.
+/// A snapshot that nothing changed in keeps its day, so that a pull without news leaves no diff.
+fn merged(project: &Project, name: &str, mut new: System) -> (System, Option<Vec<Change>>) {
+    let path = project.schema_dir().join(format!("{name}.json"));
+    let old = std::fs::read_to_string(path).ok().and_then(|text| serde_json::from_str::<System>(&text).ok());
+    let Some(old) = old.filter(|old| old.kind == new.kind) else { return (new, None) };
+    for (object, known) in &old.objects {
+        new.objects.entry(object.clone()).or_insert_with(|| known.clone());
+    }
+    new.owners = new.owners.or_else(|| old.owners.clone());
+    new.lists = new.lists.or_else(|| old.lists.clone());
+    let changes = diff(&old, &new);
+    let same = System { pulled: old.pulled.clone(), ..new.clone() } == old;
+    if same {
+        new.pulled = old.pulled;
+    }
+    (new, Some(changes))
+}
+
+fn summary(path: &str, system: &System, changes: Option<&[Change]>) -> String {
+    let fields: usize = system.objects.values().map(|object| object.fields.len()).sum();
+    let objects = system.objects.len();
+    let plural = if objects == 1 { "" } else { "s" };
+    let mut text = format!("{path}: {objects} object{plural}, {fields} fields");
+    match changes {
+        None => text.push_str(", new\n"),
+        Some([]) => text.push_str(", no change\n"),
+        Some(changes) => {
+            text.push_str(&format!(
+                ", {} change{}\n",
+                changes.len(),
+                if changes.len() == 1 { "" } else { "s" }
+            ));
+            for change in changes {
+                let field = change.field.as_deref().map(|field| format!(".{field}")).unwrap_or_default();
+                let place = format!("{}{field}", change.object);
+                let colon = if place.is_empty() { "" } else { ": " };
+                text.push_str(&format!("  {place}{colon}{}\n", change.what.words()));
+            }
+        }
+    }
+    text
+}

@@ -1,0 +1,14 @@
+//! The connectors against the simulated CRMs, in one process, without sockets and without waiting.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may stop at the first surprise"
+)]
+
+mod support;
+
+mod hubspot;
+mod wire;
