@@ -95,7 +95,6 @@ pub fn answer(status: u16, body: &str) -> HttpResponse {
 
 /// One connector on one simulated CRM.
 pub struct World {
-    pub sandbox: Sandbox,
     pub account: Account,
     pub transport: Rc<Bent>,
     pub clock: SimClock,
@@ -126,7 +125,7 @@ pub fn world(kind: SystemKind, size: Size) -> World {
     };
     let timer = Rc::new(SimTimer::new(clock.clone(), 1));
     let account = open("crm", kind, settings, transport.clone(), timer).unwrap();
-    World { sandbox, account, transport, clock }
+    World { account, transport, clock }
 }
 
 /// Runs a future that never really waits.
