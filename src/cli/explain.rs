@@ -3,9 +3,9 @@
 use super::App;
 use super::error::{CliError, CliResult};
 use super::exit::Exit;
+use crate::diag::Code;
 use crate::diag::codes::REGISTRY;
 use crate::diag::suggest::nearest;
-use crate::diag::{Code, Severity};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -35,18 +35,58 @@ pub fn run(app: &App, args: &Args) -> CliResult {
         );
         return Err(CliError::usage(format!("there is no finding `{asked}`"), near));
     };
-    let info = code.info();
-    let (word, effect) = match code.severity() {
-        Severity::Error => ("error", "The program does not compile until this is mended."),
-        _ => (
-            "warning",
-            "The program compiles. Accept it in place with `# allow CODE: reason`, or set its level under [lint].",
-        ),
-    };
-    let effect = effect.replace("CODE", info.id);
-    app.term.out(&format!(
-        "{} {} ({word})\n\nFires when there is {}.\n{effect}\n",
-        info.id, info.slug, info.title
-    ));
+    app.term.out(&page(code.info().page));
     Ok(Exit::Ok)
+}
+
+/// A page as a terminal shows it: headings bare, programs indented, remarks for the tests left out.
+fn page(markdown: &str) -> String {
+    let mut out = String::new();
+    let mut program = false;
+    let mut blank = false;
+    for line in markdown.lines() {
+        match line {
+            "```twin" => program = true,
+            "```" => program = false,
+            line if program => {
+                out.push_str(if line.is_empty() { "" } else { "    " });
+                out.push_str(line);
+                out.push('\n');
+                blank = false;
+            }
+            line if line.starts_with("<!--") => {}
+            "" if blank => {}
+            line => {
+                let text = line.trim_start_matches('#');
+                let heading = text.len() < line.len();
+                for part in wrap(text.trim_start(), 80) {
+                    out.push_str(&part);
+                    if heading && line.starts_with("##") {
+                        out.push(':');
+                    }
+                    out.push('\n');
+                }
+                blank = line.is_empty();
+            }
+        }
+    }
+    out
+}
+
+/// Lines of at most `width` characters, broken between words.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let full = lines
+            .last()
+            .is_some_and(|line| !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width);
+        if full {
+            lines.push(String::new());
+        }
+        if let Some(line) = lines.last_mut() {
+            line.push_str(if line.is_empty() { "" } else { " " });
+            line.push_str(word);
+        }
+    }
+    lines
 }

@@ -14,6 +14,8 @@ pub struct Info {
     pub slug: &'static str,
     /// When it fires, in one sentence without names.
     pub title: &'static str,
+    /// `docs/errors/<code>.md`
+    pub page: &'static str,
 }
 
 macro_rules! codes {
@@ -27,7 +29,12 @@ macro_rules! codes {
         }
 
         /// Every code, in the order of the registry.
-        pub const REGISTRY: &[Info] = &[$(Info { id: stringify!($name), slug: $slug, title: $title }),*];
+        pub const REGISTRY: &[Info] = &[$(Info {
+            id: stringify!($name),
+            slug: $slug,
+            title: $title,
+            page: include_str!(concat!("../../docs/errors/", stringify!($name), ".md")),
+        }),*];
     };
 }
 
@@ -118,7 +125,7 @@ codes! {
 
 impl Code {
     pub fn info(self) -> Info {
-        const UNKNOWN: Info = Info { id: "E000", slug: "unknown", title: "unknown code" };
+        const UNKNOWN: Info = Info { id: "E000", slug: "unknown", title: "unknown code", page: "" };
         REGISTRY.get(self.0 as usize).copied().unwrap_or(UNKNOWN)
     }
 
