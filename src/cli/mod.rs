@@ -17,6 +17,7 @@ mod drift;
 mod explain;
 mod findings;
 mod fmt;
+mod graph;
 mod init;
 mod lint;
 mod load;
@@ -93,6 +94,8 @@ enum Command {
     Schema(schema::Args),
     /// Say what changes of the schemas mean for the mappings
     Drift(drift::Args),
+    /// Draw which objects sync with which
+    Graph(graph::Args),
     /// Propose stage maps
     Stages(stages::Args),
     /// Print the JSON Schema of a machine format
@@ -149,6 +152,7 @@ fn dispatch(app: &App, command: Command) -> CliResult {
     match command {
         Command::Init(args) => init::run(app, &args),
         Command::Drift(args) => drift::run(app, &args),
+        Command::Graph(args) => graph::run(app, &args),
         Command::Stages(args) => stages::run(app, &args),
         Command::Check(args) => check::run(app, &args),
         Command::Lint(args) => lint::run(app, &args),

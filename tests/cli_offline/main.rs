@@ -10,6 +10,7 @@
 mod common;
 mod drift;
 mod formats;
+mod graph;
 mod init;
 mod json_schema;
 mod show;
