@@ -78,7 +78,10 @@ impl Sandbox {
             hubspot::HubSpot::new(clock.clone(), log.clone(), &universe, &start)
         };
         let salesforce =
-            salesforce::Salesforce::new(clock.clone(), log.clone(), &universe, &salesforce_token);
+            {
+            let start = salesforce::Start { token: &salesforce_token, setup: true };
+            salesforce::Salesforce::new(clock.clone(), log.clone(), &universe, &start)
+        };
         Self {
             clock,
             log,

@@ -1,26 +1,176 @@
-//! A Salesforce org, as far as its API shows.
+//! A Salesforce org, as far as its API shows: REST in several versions, over rows with the platform's rules.
+//!
+//! Deliberately not here: Apex, sharing of single records, reports, files, Bulk API 1, streaming.
+
+mod admin;
+mod catalogue;
+mod cell;
+mod collections;
+mod composite;
+mod convert;
+mod derived;
+mod describe;
+mod dml;
+mod doc;
+mod fault;
+mod ids;
+mod limits;
+mod meta;
+mod org;
+mod query;
+mod replication;
+mod reply;
+mod rows;
+mod seed;
+mod session;
+mod soql;
+mod store;
+mod time;
 
 use super::core::clock::SimClock;
 use super::core::http::{Face, Request, Response};
 use super::core::log::Log;
 use super::seed::Universe;
 
+use self::doc::{Doc, Layout, object};
+use self::fault::Fault;
+use self::ids::Id;
+use self::limits::Usage;
+use self::org::{Org, Who};
+use self::query::Cursors;
+use self::reply::{Call, Reply};
+use self::session::{Session, Sessions};
+use self::soql::eval::Rows;
+
+/// The versions that the API answers.
+const OLDEST: u16 = 31;
+const NEWEST: u16 = 68;
+
+/// How an org starts.
+#[derive(Debug, Clone, Copy)]
+pub struct Start<'a> {
+    /// The session id that requests can carry from the start.
+    pub token: &'a str,
+    /// Whether the fields that `twinmap setup` makes are there.
+    pub setup: bool,
+}
+
 pub struct Salesforce {
-    clock: SimClock,
-    log: Log,
-    token: String,
+    org: Org,
+    sessions: Sessions,
+    cursors: Cursors,
+    usage: Usage,
 }
 
 impl Salesforce {
-    /// `token`: the session id that requests must carry.
-    pub fn new(clock: SimClock, log: Log, _universe: &Universe, token: &str) -> Self {
-        Self { clock, log, token: token.into() }
+    pub fn new(clock: SimClock, log: Log, universe: &Universe, start: &Start<'_>) -> Self {
+        let org_id = Id::parse("00D5g000004TWIN").unwrap_or(Id::MASTER);
+        let integration_user = Id::new("005", 1);
+        let schema = catalogue::schema(start.setup);
+        let mut org = Org::new(clock, log, org_id, integration_user, schema);
+        seed::seed(&mut org, universe);
+        let mut sessions = Sessions::default();
+        let who = Who { user: integration_user, by: "api".to_owned() };
+        sessions.open(start.token.to_owned(), Session { who, until: None });
+        Self { org, sessions, cursors: Cursors::default(), usage: Usage::default() }
+    }
+
+    fn answer(&mut self, request: &Request) -> Result<Reply, Fault> {
+        match request.segments().as_slice() {
+            ["_sandbox", path @ ..] => {
+                let who = Who { user: self.org.integration_user, by: "admin".to_owned() };
+                admin::route(self, &Call { version: NEWEST, who, request }, path)
+            }
+            ["services", "data"] => Ok(Reply::json(200, session::versions())),
+            ["services", "oauth2", "userinfo"] => {
+                let who = self.who(request)?;
+                Ok(Reply::json(200, session::userinfo(&self.org, &base_url(request), who.user)))
+            }
+            ["id", organization, user] => self.identity(request, organization, user),
+            ["services", "data", version, path @ ..] => {
+                let version = self::version(version).ok_or_else(Fault::not_found)?;
+                self.data(request, version, path)
+            }
+            _ => Err(Fault::not_found()),
+        }
+    }
+
+    fn who(&self, request: &Request) -> Result<Who, Fault> {
+        self.sessions.who(request.header("authorization"), self.org.clock.now().0)
+    }
+
+    fn identity(&self, request: &Request, organization: &str, user: &str) -> Result<Reply, Fault> {
+        self.who(request)?;
+        match (Id::parse(organization), Id::parse(user)) {
+            (Some(organization), Some(user)) if organization == self.org.id => {
+                Ok(Reply::json(200, session::identity(&self.org, &base_url(request), user)))
+            }
+            _ => Err(Fault::not_found()),
+        }
+    }
+
+    /// A counted call.
+    fn data(&mut self, request: &Request, version: u16, path: &[&str]) -> Result<Reply, Fault> {
+        let who = self.who(request)?;
+        let now = self.org.now();
+        self.usage.count(now);
+        self.org.log.count("salesforce", "api");
+        let call = Call { version, who, request };
+        let reply = self.route(&call, path).unwrap_or_else(Reply::from);
+        Ok(reply.with("Sforce-Limit-Info", self.usage.header(now)))
+    }
+
+    /// A subrequest, its path without `/services/data/vXX.X`. Not counted by itself.
+    fn inner(&mut self, version: u16, who: &Who, request: &Request) -> Reply {
+        let call = Call { version, who: who.clone(), request };
+        self.route(&call, &request.segments()).unwrap_or_else(Reply::from)
+    }
+
+    fn route(&mut self, call: &Call<'_>, path: &[&str]) -> Result<Reply, Fault> {
+        let org = &mut self.org;
+        match (call.request.method.as_str(), path) {
+            ("GET", []) => Ok(Reply::json(200, resources(call.version))),
+            ("GET", ["sobjects"]) => Ok(describe::global(org, call)),
+            (_, ["sobjects", name, rest @ ..]) => rows::route(org, call, name, rest),
+            ("GET", ["query"]) => query::run(org, &mut self.cursors, call, Rows::Live),
+            ("GET", ["queryAll" | "queryall"]) => query::run(org, &mut self.cursors, call, Rows::All),
+            ("GET", ["query" | "queryAll", locator]) => query::more(org, &self.cursors, call, locator),
+            ("GET", ["limits"]) => Ok(limits::limits(&self.usage, org.now())),
+            ("GET", ["limits", "recordCount"]) => Ok(limits::record_count(org, call)),
+            (_, ["composite", "sobjects", rest @ ..]) => collections::route(org, call, rest),
+            ("POST", ["composite"]) => composite::composite(self, call),
+            ("POST", ["composite", "batch"]) => composite::batch(self, call),
+            _ => Err(Fault::not_found()),
+        }
     }
 }
 
 impl Face for Salesforce {
-    fn handle(&mut self, _request: &Request) -> Response {
-        let _ = (&self.clock, &self.log, &self.token);
-        Response::empty(404)
+    fn handle(&mut self, request: &Request) -> Response {
+        let layout = match request.header("x-prettyprint") {
+            Some("1" | "true") => Layout::Pretty,
+            _ => Layout::Compact,
+        };
+        self.answer(request).unwrap_or_else(Reply::from).into_response(layout)
     }
+}
+
+/// 62 for `v62.0`.
+fn version(segment: &str) -> Option<u16> {
+    let number = segment.strip_prefix('v')?.strip_suffix(".0")?.parse().ok()?;
+    (OLDEST..=NEWEST).contains(&number).then_some(number)
+}
+
+/// The address that the client used.
+fn base_url(request: &Request) -> String {
+    format!("http://{}", request.header("host").unwrap_or("127.0.0.1"))
+}
+
+/// `GET /services/data/vXX.X`
+fn resources(version: u16) -> Doc {
+    let mut doc = object([]);
+    for name in ["composite", "jobs", "limits", "query", "queryAll", "search", "sobjects", "tooling", "ui-api"] {
+        doc.push(name, format!("/services/data/v{version}.0/{name}"));
+    }
+    doc
 }
