@@ -9,6 +9,7 @@ pub mod exit;
 pub mod project;
 pub mod term;
 
+mod apply;
 mod check;
 mod compile;
 mod completions;
@@ -22,6 +23,9 @@ mod init;
 mod lint;
 mod load;
 mod man;
+mod operate;
+mod plan;
+mod run;
 mod sandbox;
 mod schema;
 mod schema_of;
@@ -82,6 +86,12 @@ enum Command {
     Lint(lint::Args),
     /// Run the unit tests of the mappings
     Test(test::Args),
+    /// Dry-run: what a run would do now, field by field, both ways
+    Plan(plan::Args),
+    /// Make exactly the changes of a reviewed change set
+    Apply(apply::Args),
+    /// One incremental cycle within the guards
+    Run(run::Args),
     /// Write the executable sync plan
     Compile(compile::Args),
     /// Lay out mapping files
@@ -157,6 +167,9 @@ fn dispatch(app: &App, command: Command) -> CliResult {
         Command::Check(args) => check::run(app, &args),
         Command::Lint(args) => lint::run(app, &args),
         Command::Test(args) => test::run(app, &args),
+        Command::Plan(args) => plan::run(app, &args),
+        Command::Apply(args) => apply::run(app, &args),
+        Command::Run(args) => run::run(app, &args),
         Command::Compile(args) => compile::run(app, &args),
         Command::Fmt(args) => fmt::run(app, &args),
         Command::Explain(args) => explain::run(app, &args),

@@ -1,1 +1,25 @@
-//! The run cycle: settle, fetch, merge, guard, execute, journal; async over the traits of its surroundings.
+//! The engine: brings the CRMs in step, one run at a time, over [`crate::connect::remote::Remote`] and the state.
+//!
+//! settle -> fetch -> draft -> guard -> execute -> remember. A crash anywhere leaves a state from which the next run
+//! goes on; nothing depends on memory. The merge itself is `crate::merge`; here is what it takes to feed it and to
+//! carry its outcome through calls that may fail half-way.
+
+mod context;
+mod describe;
+mod draft;
+mod error;
+mod execute;
+mod fetch;
+mod landed;
+mod matching;
+pub mod ops;
+mod relate;
+pub mod report;
+mod run;
+mod session;
+mod settle;
+mod world;
+
+pub use error::{EngineError, EngineResult};
+pub use run::{plan, run};
+pub use session::{Ablation, Deps, Options, Progress, Silent};

@@ -76,6 +76,8 @@ impl Context for NoContext {
 pub struct Env<'e> {
     pub plan: &'e SyncPlan,
     pub context: &'e dyn Context,
+    /// The side of the record that is asked about; the other one, if given, is what would be written.
+    pub side: Side,
     pub left: Option<&'e Record>,
     pub right: Option<&'e Record>,
     /// The value under conversion.
@@ -199,7 +201,7 @@ impl<'e> Env<'e> {
     }
 
     fn at_hand(&self) -> Option<&'e Record> {
-        self.left.or(self.right)
+        self.record(self.side)
     }
 
     /// A Salesforce contact that belongs to no account: every `AccountId` slot that was read is blank.
@@ -296,11 +298,11 @@ impl<'e> Env<'e> {
             return Err(Stop::SkipRecord("stage-unmapped"));
         };
         let mut otherwise: Option<&Else> = None;
-        for id in maps {
-            let Some(map) = self.plan.stages.get(id.index()) else { continue };
-            if !self.in_scope(map, to.other()) {
-                continue;
-            }
+        // What is to be written stays in its pipeline or record type as long as that has the stage.
+        let maps = maps.iter().filter_map(|id| self.plan.stages.get(id.index()));
+        let mut maps: Vec<&StageMap> = maps.filter(|map| self.in_scope(map, to.other())).collect();
+        maps.sort_by_key(|map| !self.in_scope(map, to));
+        for map in maps {
             let (table, back, scope, other) = match to {
                 Side::Right => (&map.to_right, &map.to_left, &map.right_scope, &map.else_right),
                 Side::Left => (&map.to_left, &map.to_right, &map.left_scope, &map.else_left),

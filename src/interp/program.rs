@@ -73,7 +73,7 @@ impl<'p> SyncProgram<'p> {
 
     fn env<'e>(&'e self, context: &'e dyn Context, side: Side, record: &'e Record) -> Env<'e> {
         let (left, right) = if side == Side::Left { (Some(record), None) } else { (None, Some(record)) };
-        Env { plan: self.plan, context, left, right, it: None, current: None, regexes: &self.regexes }
+        Env { plan: self.plan, context, side, left, right, it: None, current: None, regexes: &self.regexes }
     }
 
     /// What an expression makes of a side's record.
@@ -177,7 +177,7 @@ impl<'p> SyncProgram<'p> {
         }
     }
 
-    /// What a row would write on side `to`. `current` is what stands there now.
+    /// What a row would write on side `to`. `target` is the record that stands there now, if there is one.
     pub fn transfer(
         &self,
         context: &dyn Context,
@@ -185,15 +185,19 @@ impl<'p> SyncProgram<'p> {
         arm: &Arm,
         to: Side,
         source: &Record,
-        current: Option<&Value>,
+        target: Option<&Record>,
     ) -> RowValue {
-        let (transfer, target) = match to {
+        let (transfer, field) = match to {
             Side::Right => (&row.to_right, row.right),
             Side::Left => (&row.to_left, row.left),
         };
-        let (Some(transfer), Some(target)) = (transfer, target) else { return RowValue::Skip("direction") };
+        let (Some(transfer), Some(field)) = (transfer, field) else { return RowValue::Skip("direction") };
         let mut env = self.env(context, to.other(), source);
-        env.current = current;
+        match to {
+            Side::Left => env.left = target,
+            Side::Right => env.right = target,
+        }
+        env.current = target.and_then(|target| target.slot(field.index()));
         if let Some(when) = &transfer.when {
             match env.truth(when) {
                 Ok(true) => {}
@@ -202,7 +206,7 @@ impl<'p> SyncProgram<'p> {
             }
         }
         let object = if to == Side::Left { self.sync.left } else { arm.right };
-        let field = self.plan.object(object).and_then(|object| object.fields.get(target.index()));
+        let field = self.plan.object(object).and_then(|object| object.fields.get(field.index()));
         match env.eval(&transfer.expr) {
             Ok(value) => match field {
                 Some(field) => fit(value, field, transfer),
@@ -228,7 +232,7 @@ impl<'p> SyncProgram<'p> {
             let (source, target_record, target) =
                 if to == Side::Right { (left, right, row.right) } else { (right, left, row.left) };
             let current = slot(target_record, target);
-            match self.transfer(context, row, arm, to, source, current.as_ref()) {
+            match self.transfer(context, row, arm, to, source, Some(target_record)) {
                 RowValue::Value(value) => Some(same(&value, current.as_ref().unwrap_or(&Value::Null))),
                 RowValue::Skip("absent") => Some(true),
                 _ => None,

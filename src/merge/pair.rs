@@ -141,7 +141,7 @@ impl Merger<'_, '_> {
         if !may_write(pair, to) || transfer.on_create {
             return Verdict::Nothing;
         }
-        match self.program.transfer(self.context, row, arm, to, source, Some(&current)) {
+        match self.program.transfer(self.context, row, arm, to, source, Some(target)) {
             RowValue::Value(value) if same(&value, &current) => Verdict::Settled,
             RowValue::Value(value) => {
                 if transfer.if_empty && !current.is_blank() || value.is_blank() && !transfer.may_blank {
@@ -190,11 +190,9 @@ impl Merger<'_, '_> {
     fn unmapped(&self, pair: &Pair<'_>, arm: &Arm, row: &Row, out: &mut PairOutcome) -> bool {
         let mut found = false;
         for to in [Side::Right, Side::Left] {
-            let (source, _) = sides(pair, to);
-            let current =
-                if to == Side::Right { slot(pair.right, row.right) } else { slot(pair.left, row.left) };
+            let (source, target) = sides(pair, to);
             if let RowValue::SkipRecord(reason) =
-                self.program.transfer(self.context, row, arm, to, source, current.as_ref())
+                self.program.transfer(self.context, row, arm, to, source, Some(target))
             {
                 out.skipped.push((to, reason));
                 found = true;
@@ -333,7 +331,7 @@ impl Merger<'_, '_> {
         edits: Edits,
         out: &mut PairOutcome,
     ) {
-        let (source, _) = sides(pair, to);
+        let (source, target) = sides(pair, to);
         let (field, source_field) =
             if to == Side::Right { (row.right, row.left) } else { (row.left, row.right) };
         let transfer = if to == Side::Right { &row.to_right } else { &row.to_left };
@@ -346,7 +344,7 @@ impl Merger<'_, '_> {
         if !may_write(pair, to) {
             return;
         }
-        match self.program.transfer(self.context, row, arm, to, source, Some(&current)) {
+        match self.program.transfer(self.context, row, arm, to, source, Some(target)) {
             RowValue::Value(value) if same(&value, &current) => agreed_as_it_stands(out),
             RowValue::Value(value) => {
                 let keeps = transfer.on_create

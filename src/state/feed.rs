@@ -26,6 +26,15 @@ impl Store {
         Ok(())
     }
 
+    /// Adds one observation; one that is there already, or put off, stays as it is.
+    pub fn observe_once(&self, system: &str, object: &str, id: &str, now: Millis) -> StateResult<()> {
+        let mut insert = self.db.prepare_cached(
+            "INSERT OR IGNORE INTO inbox (system, object, id, first_seen) VALUES (?1, ?2, ?3, ?4)",
+        )?;
+        insert.execute(params![system, object, id, now.0])?;
+        Ok(())
+    }
+
     /// What is due at `now`, by id.
     pub fn due(&self, system: &str, object: &str, now: Millis) -> StateResult<Vec<InboxEntry>> {
         let mut query = self.db.prepare_cached(

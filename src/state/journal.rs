@@ -244,20 +244,26 @@ impl Store {
             "DELETE FROM hold WHERE sync = ?1 AND system = ?2 AND object = ?3 AND record = ?4",
         )?;
         delete.execute([sync, system, object, record])?;
+        for hold in holds {
+            self.add_hold(hold)?;
+        }
+        Ok(())
+    }
+
+    /// Adds to what is held of a record.
+    pub fn add_hold(&self, hold: &Hold) -> StateResult<()> {
         let mut insert =
             self.db.prepare_cached("INSERT OR REPLACE INTO hold VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
-        for hold in holds {
-            insert.execute(params![
-                sync,
-                system,
-                object,
-                record,
-                hold.field,
-                hold.reason,
-                hold.detail,
-                hold.since.0
-            ])?;
-        }
+        insert.execute(params![
+            hold.sync,
+            hold.system,
+            hold.object,
+            hold.record,
+            hold.field,
+            hold.reason,
+            hold.detail,
+            hold.since.0
+        ])?;
         Ok(())
     }
 

@@ -67,6 +67,8 @@ pub struct Store {
     db: Connection,
     /// Held for as long as the store is open.
     _lock: Option<lock::Lock>,
+    /// The folder of a copy, removed with it.
+    _scratch: Option<tempfile::TempDir>,
 }
 
 impl Store {
@@ -84,7 +86,7 @@ impl Store {
         }
         let lock = lock::Lock::take(&path.with_extension("lock"))?;
         let db = Connection::open(path).map_err(|error| named(error, path))?;
-        let store = Store { db, _lock: Some(lock) };
+        let store = Store { db, _lock: Some(lock), _scratch: None };
         store.prepare().map_err(|error| match error {
             StateError::NotWritable { cause, .. } => StateError::NotWritable { path: path.to_owned(), cause },
             other => other,
@@ -100,14 +102,26 @@ impl Store {
         }
         let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(path, flags).map_err(|error| named(error, path))?;
-        let store = Store { db, _lock: None };
+        let store = Store { db, _lock: None, _scratch: None };
         store.check_format()?;
         Ok(Some(store))
     }
 
+    /// A copy of the state that is thrown away, for a dry-run beside a run; an empty one when there is no state yet.
+    pub fn scratch(path: &Path) -> StateResult<Store> {
+        let Some(original) = Store::open_reading(path)? else { return Store::in_memory() };
+        let folder = tempfile::tempdir().map_err(|cause| StateError::Other(cause.to_string()))?;
+        let copy = folder.path().join("state.db");
+        original.db.execute("VACUUM INTO ?1", [copy.to_string_lossy()])?;
+        let db = Connection::open(&copy).map_err(|error| named(error, &copy))?;
+        let store = Store { db, _lock: None, _scratch: Some(folder) };
+        store.prepare()?;
+        Ok(store)
+    }
+
     /// A store that lives as long as the value.
     pub fn in_memory() -> StateResult<Store> {
-        let store = Store { db: Connection::open_in_memory()?, _lock: None };
+        let store = Store { db: Connection::open_in_memory()?, _lock: None, _scratch: None };
         store.prepare()?;
         Ok(store)
     }

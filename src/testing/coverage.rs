@@ -149,13 +149,9 @@ impl<'p> Recorder<'p> {
         let to = side.other();
         let Some(arm) = program.sync.arms.get(arm).filter(|_| passed) else { return };
         for row in &arm.rows {
-            let (transfer, field) = match to {
-                Side::Right => (&row.to_right, row.right),
-                Side::Left => (&row.to_left, row.left),
-            };
+            let transfer = if to == Side::Right { &row.to_right } else { &row.to_left };
             let Some(transfer) = transfer else { continue };
-            let current = target.zip(field).and_then(|(record, field)| record.slot(field.index()));
-            let outcome = program.transfer(context, row, arm, to, record, current);
+            let outcome = program.transfer(context, row, arm, to, record, target);
             if transfer.when.is_some() {
                 let met = outcome != RowValue::Skip("when");
                 self.reached.insert(Point::When(row.id.clone(), met));

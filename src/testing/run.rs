@@ -428,9 +428,8 @@ fn why(course: &Course<'_>, context: &Snapshots<'_>, arm: &Arm, side: Side, fiel
     let Some(row) = arm.rows.iter().find(writes) else { return "no row writes it".to_owned() };
     let source = if side == Side::Left { &course.right } else { &course.left };
     let Some(source) = source else { return format!("{}: `{}`", row.at, row.text) };
-    let current = if side == Side::Left { &course.left } else { &course.right };
-    let current = current.as_ref().and_then(|record| record.slot(field?));
-    let verdict = match course.program.transfer(context, row, arm, side, source, current) {
+    let target = if side == Side::Left { &course.left } else { &course.right };
+    let verdict = match course.program.transfer(context, row, arm, side, source, target.as_ref()) {
         RowValue::Value(value) if value.is_blank() => "the source is blank".to_owned(),
         RowValue::Value(_) => String::new(),
         RowValue::Skip("when") => "its `when` is not met".to_owned(),

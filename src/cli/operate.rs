@@ -1,0 +1,232 @@
+//! What `plan`, `apply` and `run` share: open accounts and state, drive the engine, translate how it ended.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use indicatif::ProgressBar;
+
+use super::App;
+use super::connections;
+use super::error::CliError;
+use super::project::Project;
+use super::term::Term;
+use crate::connect::remote::Remote;
+use crate::connect::timer::RealTimer;
+use crate::connect::{Account, ReadOnly};
+use crate::engine::{self, Deps, EngineError, Options, Progress};
+use crate::engine::report::RunReport;
+use crate::merge::ChangeSet;
+use crate::plan::ir::{SyncId, SyncPlan};
+use crate::schema::SystemKind;
+use crate::state::{StateError, Store};
+
+/// What the engine is asked for.
+pub enum Job<'j> {
+    Plan,
+    Run,
+    Apply(&'j ChangeSet),
+}
+
+pub enum Done {
+    Planned(Box<ChangeSet>),
+    Ran(Box<RunReport>),
+}
+
+/// The named syncs as ids; an unknown name is a usage error with the nearest one.
+pub fn syncs(plan: &SyncPlan, names: &[String]) -> Result<Vec<SyncId>, CliError> {
+    let mut ids = Vec::new();
+    for name in names {
+        match plan.sync_named(name) {
+            Some((id, _)) => ids.push(id),
+            None => {
+                let known = plan.syncs.iter().map(|sync| sync.name.as_str());
+                let help = match crate::diag::suggest::nearest(name, known.clone()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("there are: {}", known.collect::<Vec<_>>().join(", ")),
+                };
+                return Err(CliError::usage(format!("there is no sync `{name}`"), help));
+            }
+        }
+    }
+    Ok(ids)
+}
+
+/// The names of the systems that the plan's objects stand in.
+fn used_systems(plan: &SyncPlan) -> Vec<String> {
+    let used = |index: usize| plan.objects.iter().any(|object| object.system.index() == index);
+    let named = plan.systems.iter().enumerate().filter(|(index, _)| used(*index));
+    named.map(|(_, system)| system.name.clone()).collect()
+}
+
+/// Runs the engine on the project's accounts and state.
+pub fn drive(
+    app: &App,
+    project: &Project,
+    plan: &SyncPlan,
+    options: &Options,
+    job: &Job<'_>,
+) -> Result<Done, CliError> {
+    let path = project.state_file()?;
+    let store = match job {
+        Job::Plan => Store::scratch(&path),
+        _ => Store::open(&path),
+    };
+    let store = store.map_err(|error| state_failed(&error, &path))?;
+    let accounts = used_systems(plan)
+        .into_iter()
+        .map(|name| connections::open(project, &name).map(|account| (name, account)))
+        .collect::<Result<BTreeMap<String, Account>, CliError>>()?;
+    let bars = Bars::new(app.term);
+    let stop = Arc::new(AtomicBool::new(false));
+    let done = connections::block_on(async {
+        tokio::spawn(watch_signals(stop.clone()));
+        let done = match job {
+            Job::Plan => {
+                let guarded: BTreeMap<String, ReadOnly<Account>> =
+                    accounts.into_iter().map(|(name, account)| (name, ReadOnly(account))).collect();
+                let deps = deps(plan, &guarded, &store, &bars, &stop);
+                engine::plan(&deps, options).await.map(|set| Done::Planned(Box::new(set)))
+            }
+            Job::Run => {
+                let deps = deps(plan, &accounts, &store, &bars, &stop);
+                engine::run(&deps, options, "run", None).await.map(|report| Done::Ran(Box::new(report)))
+            }
+            Job::Apply(set) => {
+                let deps = deps(plan, &accounts, &store, &bars, &stop);
+                let ran = engine::run(&deps, options, "apply", Some(set)).await;
+                ran.map(|report| Done::Ran(Box::new(report)))
+            }
+        };
+        done.map_err(|error| failed(plan, error, &path))
+    });
+    bars.clear();
+    done
+}
+
+fn deps<'d, R: Remote>(
+    plan: &'d SyncPlan,
+    accounts: &'d BTreeMap<String, R>,
+    store: &'d Store,
+    progress: &'d Bars,
+    stop: &'d AtomicBool,
+) -> Deps<'d> {
+    Deps {
+        plan,
+        remotes: plan
+            .systems
+            .iter()
+            .map(|system| accounts.get(&system.name).map(|account| account as &dyn Remote))
+            .collect(),
+        store,
+        timer: &progress.timer,
+        progress,
+        stop,
+    }
+}
+
+/// The first signal lets the batch in flight finish, the second ends the process.
+async fn watch_signals(stop: Arc<AtomicBool>) {
+    loop {
+        let interrupted = tokio::signal::ctrl_c();
+        #[cfg(unix)]
+        {
+            let Ok(mut terminated) =
+                tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+            else {
+                return;
+            };
+            tokio::select! {
+                _ = interrupted => {}
+                _ = terminated.recv() => {}
+            }
+        }
+        #[cfg(not(unix))]
+        let _ = interrupted.await;
+        if stop.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    }
+}
+
+pub fn state_failed(error: &StateError, path: &Path) -> CliError {
+    let message = error.to_string();
+    let shown = path.display();
+    match error {
+        StateError::Locked(_) => CliError::Locked {
+            message,
+            help: Some("wait for it to end, or end that process; nothing was written".to_owned()),
+        },
+        StateError::NotWritable { .. } => CliError::State {
+            message,
+            help: Some(format!("make {shown} and its folder writable for this user")),
+        },
+        StateError::Full => CliError::State {
+            message,
+            help: Some("free some space on that disk and run again: it goes on from here".to_owned()),
+        },
+        StateError::Damaged(_) => CliError::State {
+            message,
+            help: Some(format!(
+                "restore {shown} from a backup, or move it away: the next run then links records again by their \
+                 external ids"
+            )),
+        },
+        StateError::Format(_) => {
+            CliError::State { message, help: Some("use the twinmap version that wrote it, or a newer one".to_owned()) }
+        }
+        StateError::Other(_) => CliError::State { message, help: None },
+    }
+}
+
+pub fn failed(plan: &SyncPlan, error: EngineError, path: &Path) -> CliError {
+    match error {
+        EngineError::Remote(error) => {
+            let kind = plan.systems.iter().find(|system| system.name == error.system);
+            connections::failed(kind.map_or(SystemKind::File, |system| system.kind), error)
+        }
+        EngineError::State(error) => state_failed(&error, path),
+        EngineError::Frame(message) => CliError::Stale {
+            message,
+            help: Some("make a new change set with `twinmap plan -o FILE` and look at it again".to_owned()),
+        },
+        EngineError::Stopped { reasons, hash } => CliError::Guard {
+            message: format!("stopped before any write: {}", reasons.join("; ")),
+            help: Some(format!(
+                "look at `twinmap plan`; when it is right, run again with `--approve {hash}`, or widen `guard:`"
+            )),
+        },
+        EngineError::Interrupted => CliError::Interrupted,
+        EngineError::Plan(message) => CliError::Bug(message),
+    }
+}
+
+/// Progress bars on a terminal; nothing elsewhere.
+struct Bars {
+    term: Term,
+    timer: RealTimer,
+    current: RefCell<ProgressBar>,
+}
+
+impl Bars {
+    fn new(term: Term) -> Self {
+        Bars { term, timer: RealTimer::new(), current: RefCell::new(ProgressBar::hidden()) }
+    }
+
+    fn clear(&self) {
+        self.current.borrow().finish_and_clear();
+    }
+}
+
+impl Progress for Bars {
+    fn stage(&self, what: &str, steps: u64) {
+        self.clear();
+        *self.current.borrow_mut() = self.term.bar(steps, what);
+    }
+
+    fn step(&self, steps: u64) {
+        self.current.borrow().inc(steps);
+    }
+}

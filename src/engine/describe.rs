@@ -1,0 +1,155 @@
+//! Operations as the change set that people read and approve: risky things first, stable numbers, predicted calls.
+
+use std::collections::BTreeMap;
+
+use super::draft::Draft;
+use super::error::EngineResult;
+use super::ops::{Op, OpKind, Ref};
+use super::session::Session;
+use crate::connect::remote::AssociateAction;
+use crate::merge::change::{self, Change, ChangeSet, Cost, FieldChange, Frame, Summary};
+use crate::merge::guard::{broken_policies, counts, passed_limits};
+use crate::merge::Action;
+use crate::plan::ir::{ObjectId, Side, SyncId};
+use crate::schema::SystemKind;
+
+impl Session<'_> {
+    /// The change set of a draft. Its changes stand in the order of `order`.
+    pub fn describe(&self, draft: &Draft) -> EngineResult<ChangeSet> {
+        let mut changes = Vec::new();
+        for index in order(draft) {
+            let Some(op) = draft.ops.get(index) else { continue };
+            let mut change = self.change(op)?;
+            change.id = format!("c{}", changes.len() + 1);
+            changes.push(change);
+        }
+        let mut stops = Vec::new();
+        for (id, links) in &draft.links {
+            let sync = self.sync(*id)?;
+            let own: Vec<&Change> = changes.iter().filter(|change| change.sync == sync.name).collect();
+            stops.extend(passed_limits(sync, &own, *links));
+        }
+        stops.extend(broken_policies(&self.plan().policies, &counts(&changes, &draft.skips)));
+        let names = |ids: &[SyncId]| {
+            ids.iter().filter_map(|id| self.plan().sync(*id)).map(|sync| sync.name.clone()).collect()
+        };
+        let mut set = ChangeSet {
+            format_version: change::FORMAT_VERSION.to_owned(),
+            frame: Frame {
+                plan: self.plan().hash(),
+                state: self.store().version()?,
+                accounts: self.accounts(),
+                syncs: names(&self.options.syncs),
+            },
+            summary: Summary::default(),
+            changes,
+            skips: draft.skips.clone(),
+            cost: self.cost(draft),
+            stops,
+        };
+        set.summarise();
+        Ok(set)
+    }
+
+    fn change(&self, op: &Op) -> EngineResult<Change> {
+        let sync = self.sync(op.sync)?;
+        let (system, object) = (self.system_name(op.object), self.object_name(op.object));
+        let source_object = match op.side {
+            Side::Right => sync.left,
+            Side::Left => sync.arms.get(op.arm).map_or(sync.left, |arm| arm.right),
+        };
+        let place = |object: ObjectId| format!("{}.{}", self.system_name(object), self.object_name(object));
+        let fields = op.fields.iter().map(|sent| FieldChange {
+            name: sent.field.clone(),
+            before: change::json(&sent.before),
+            after: change::json(&sent.after),
+            origin: if sent.source_field.is_empty() {
+                place(source_object)
+            } else {
+                format!("{}.{}", place(source_object), sent.source_field)
+            },
+            rule: self.rule(op, &sent.rule),
+            conflict: sent.conflict,
+        });
+        let mut fields: Vec<FieldChange> = fields.collect();
+        if let Some((to, at)) = &op.to {
+            fields.push(FieldChange {
+                name: op.association.clone(),
+                before: serde_json::Value::Null,
+                after: serde_json::Value::String(format!("{} {}", place(*to), at.text())),
+                origin: place(source_object),
+                rule: "associated on the other side".to_owned(),
+                conflict: false,
+            });
+        }
+        Ok(Change {
+            id: String::new(),
+            sync: sync.name.clone(),
+            system: system.to_owned(),
+            object: object.to_owned(),
+            record: match &op.record {
+                Ref::Known(id) => Some(id.to_string()),
+                Ref::New { .. } => None,
+            },
+            link: (op.link != 0).then(|| op.link.to_string()),
+            action: match op.kind {
+                OpKind::Create => Action::Create,
+                OpKind::Update => Action::Update,
+                OpKind::Archive => Action::Delete,
+                OpKind::Associate(AssociateAction::Remove) => Action::Dissociate,
+                OpKind::Associate(_) => Action::Associate,
+            },
+            reason: op.reason.clone(),
+            source: format!("{} {}", place(source_object), op.source.text()),
+            fields,
+        })
+    }
+
+    /// A merge rule with the systems' own names in it.
+    fn rule(&self, op: &Op, rule: &str) -> String {
+        let Ok(sync) = self.sync(op.sync) else { return rule.to_owned() };
+        let left = self.system_name(sync.left);
+        let right = sync.arms.get(op.arm).map_or("?", |arm| self.system_name(arm.right));
+        let winner = if op.side == Side::Right { left } else { right };
+        rule.replace("on the left", &format!("in {left}"))
+            .replace("on the right", &format!("in {right}"))
+            .replace("the winner stands", &format!("{winner} wins"))
+            .replace("the later edit stands", &format!("{winner} was later"))
+    }
+
+    /// Calls that an apply will make: batches of writes, their read-backs, and the reading before them.
+    fn cost(&self, draft: &Draft) -> BTreeMap<String, Cost> {
+        let mut groups: BTreeMap<(ObjectId, bool, SyncId), u64> = BTreeMap::new();
+        for op in &draft.ops {
+            let associates = matches!(op.kind, OpKind::Associate(_));
+            *groups.entry((op.object, associates, op.sync)).or_default() += 1;
+        }
+        let mut cost: BTreeMap<String, Cost> = BTreeMap::new();
+        for ((object, associates, _), count) in groups {
+            let hubspot = self.shape(object).is_ok_and(|shape| shape.kind == SystemKind::Hubspot);
+            let batch = if hubspot { 100 } else { 200 };
+            let calls = count.div_ceil(batch) * if associates { 1 } else { 2 };
+            cost.entry(self.system_name(object).to_owned()).or_default().calls += calls;
+        }
+        cost
+    }
+}
+
+/// Indices of a draft's operations in the order in which people should see them: what may hurt first.
+pub fn order(draft: &Draft) -> Vec<usize> {
+    let mut indices: Vec<usize> = (0..draft.ops.len()).collect();
+    indices.sort_by_key(|index| {
+        let op = draft.ops.get(*index);
+        op.map(|op| {
+            let rank = match op.kind {
+                OpKind::Archive => 0,
+                _ if op.is_risky() => 1,
+                OpKind::Update => 2,
+                OpKind::Create => 3,
+                OpKind::Associate(_) => 4,
+            };
+            (rank, op.sync, op.side, op.kind, op.record.clone(), op.to.clone())
+        })
+    });
+    indices
+}

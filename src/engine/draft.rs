@@ -1,0 +1,527 @@
+//! From what is due to what should be done: pairs found, merged, missing counterparts planned, sync by sync.
+//!
+//! Invariant: a draft only reads the CRMs. What it learns (new pairs, values that agree as they stand, holds) goes into
+//! the state it is given; for a dry-run that is a copy.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::error::EngineResult;
+use super::fetch::Dirty;
+use super::matching::Found;
+use super::ops::{Op, OpKind, Ref, Sent};
+use super::session::{Session, object_on};
+use crate::interp::FilterOutcome;
+use crate::merge::change::Skip;
+use crate::merge::pair::Merger;
+use crate::merge::{FieldWrite, Held, Pair, PairOutcome};
+use crate::plan::ir::{ObjectId, Side, SyncId};
+use crate::record::{Life, Record, RecordId};
+use crate::state::{Hold, Link, LinkState};
+
+/// What a run would do.
+#[derive(Debug, Default)]
+pub struct Draft {
+    pub ops: Vec<Op>,
+    pub skips: Vec<Skip>,
+    /// Records that something is still to be done about after this run, by object.
+    pub unfinished: BTreeSet<(ObjectId, RecordId)>,
+    /// Live links per sync before this run.
+    pub links: BTreeMap<SyncId, u64>,
+}
+
+/// A pair under work.
+pub struct Work {
+    pub link: Link,
+    pub arm: usize,
+}
+
+impl Session<'_> {
+    pub async fn draft(&mut self, dirty: &Dirty) -> EngineResult<Draft> {
+        let mut draft = Draft::default();
+        self.pending.clear();
+        for id in self.chosen() {
+            self.check_stop()?;
+            let name = &self.sync(id)?.name;
+            draft.links.insert(id, self.store().live_links(name)?);
+            self.draft_sync(id, dirty, &mut draft).await?;
+            self.check_trouble()?;
+        }
+        Ok(draft)
+    }
+
+    async fn draft_sync(&mut self, id: SyncId, dirty: &Dirty, draft: &mut Draft) -> EngineResult<()> {
+        self.read_dirty(id, dirty).await?;
+        let (mut pairs, unlinked) = self.sort_out(id, dirty)?;
+        let mut makers = Vec::new();
+        let steps = (pairs.len() + unlinked.len()) as u64;
+        self.deps.progress.stage(&format!("comparing {}", self.sync(id)?.name), steps);
+        for (arm, side, record) in unlinked {
+            // A record may have been paired with one that came before it.
+            if self.link_on(id, arm, side, record.as_str())?.is_some() {
+                continue;
+            }
+            self.unlinked(id, arm, side, record, &mut pairs, &mut makers, draft).await?;
+        }
+        let objects = self.pair_objects(id, &pairs)?;
+        for (object, ids) in objects {
+            self.read(object, ids).await?;
+        }
+        self.merge_pairs(id, &pairs, draft).await?;
+        for (arm, side, source) in makers {
+            self.draft_create(id, arm, side.other(), &source, draft)?;
+        }
+        self.draft_associations(id, &pairs, draft)?;
+        self.deps.progress.step(steps);
+        Ok(())
+    }
+
+    /// Due records by whether they are linked; pairs each once.
+    #[expect(clippy::type_complexity, reason = "pairs, and (arm, side, id) of the others")]
+    fn sort_out(
+        &self,
+        id: SyncId,
+        dirty: &Dirty,
+    ) -> EngineResult<(BTreeMap<i64, Work>, Vec<(usize, Side, RecordId)>)> {
+        let sync = self.sync(id)?;
+        let mut pairs = BTreeMap::new();
+        let mut unlinked = Vec::new();
+        let mut take = |link: Option<Link>, arm: usize, side: Side, record: &RecordId| match link {
+            Some(link) if link.state == LinkState::Live => {
+                let place = |arm: &crate::plan::ir::Arm| self.object_name(arm.right) == link.arm;
+                let arm = sync.arms.iter().position(place).unwrap_or(arm);
+                pairs.insert(link.id, Work { link, arm });
+            }
+            Some(_) => {}
+            None => unlinked.push((arm, side, record.clone())),
+        };
+        for record in dirty.get(&sync.left).into_iter().flatten() {
+            if !self.unsettled.contains(&(sync.left, record.clone())) {
+                take(self.link_on(id, 0, Side::Left, record.as_str())?, 0, Side::Left, record);
+            }
+        }
+        for (index, arm) in sync.arms.iter().enumerate() {
+            for record in dirty.get(&arm.right).into_iter().flatten() {
+                if !self.unsettled.contains(&(arm.right, record.clone())) {
+                    take(self.link_on(id, index, Side::Right, record.as_str())?, index, Side::Right, record);
+                }
+            }
+        }
+        Ok((pairs, unlinked))
+    }
+
+    fn pair_objects(
+        &self,
+        id: SyncId,
+        pairs: &BTreeMap<i64, Work>,
+    ) -> EngineResult<BTreeMap<ObjectId, Vec<RecordId>>> {
+        let sync = self.sync(id)?;
+        let mut objects: BTreeMap<ObjectId, Vec<RecordId>> = BTreeMap::new();
+        for work in pairs.values() {
+            let Some(arm) = sync.arms.get(work.arm) else { continue };
+            objects.entry(sync.left).or_default().push(RecordId::new(work.link.left.as_str()));
+            objects.entry(arm.right).or_default().push(RecordId::new(work.link.right.as_str()));
+        }
+        Ok(objects)
+    }
+
+    /// A record without a counterpart: pair it, plan to make one, or say why not.
+    #[expect(clippy::too_many_arguments, reason = "one record and where its fate goes")]
+    async fn unlinked(
+        &mut self,
+        id: SyncId,
+        arm: usize,
+        side: Side,
+        record: RecordId,
+        pairs: &mut BTreeMap<i64, Work>,
+        makers: &mut Vec<(usize, Side, RecordId)>,
+        draft: &mut Draft,
+    ) -> EngineResult<()> {
+        let sync = self.sync(id)?;
+        let here = sync.arms.get(arm).map_or(sync.left, |at| object_on(sync, at, side));
+        let Some(found) = self.world.get(here, &record) else { return Ok(()) };
+        if found.life != Life::Live {
+            return Ok(());
+        }
+        let facts = self.facts();
+        let arm = if side == Side::Left {
+            match self.program(id)?.route(&facts, found) {
+                Some(arm) => arm,
+                None => return self.skip(id, here, &record, "no-route", "no route takes it", draft),
+            }
+        } else {
+            arm
+        };
+        match self.program(id)?.filter(&facts, side, found) {
+            FilterOutcome::In => {}
+            FilterOutcome::Out => return self.skip(id, here, &record, "filter", "outside the filter", draft),
+            FilterOutcome::Unclear(why) => {
+                draft.unfinished.insert((here, record.clone()));
+                return self.skip(id, here, &record, "held", &why, draft);
+            }
+        }
+        match self.find_counterpart(id, arm, side, &record).await? {
+            Found::Pair(other) => {
+                let (left, right) = if side == Side::Left { (&record, &other) } else { (&other, &record) };
+                let link = self.new_link(id, arm, left.as_str(), right.as_str(), "matched")?;
+                pairs.insert(link.id, Work { link, arm });
+                Ok(())
+            }
+            Found::Ambiguous(why) => {
+                draft.unfinished.insert((here, record.clone()));
+                self.skip(id, here, &record, "ambiguous", &why, draft)
+            }
+            Found::Nothing => {
+                let goes = match side {
+                    Side::Left => sync.direction.goes_right(),
+                    Side::Right => sync.direction.goes_left(),
+                };
+                if !goes {
+                    return Ok(());
+                }
+                let Some(found) = self.world.get(here, &record) else { return Ok(()) };
+                match self.program(id)?.may_create(&self.facts(), side.other(), found) {
+                    Ok(()) => {
+                        makers.push((arm, side, record));
+                        Ok(())
+                    }
+                    Err(reason) => {
+                        self.skip(id, here, &record, reason, "the mapping makes no counterpart for it", draft)
+                    }
+                }
+            }
+        }
+    }
+
+    pub fn skip(
+        &self,
+        id: SyncId,
+        object: ObjectId,
+        record: &RecordId,
+        reason: &str,
+        detail: &str,
+        draft: &mut Draft,
+    ) -> EngineResult<()> {
+        draft.skips.push(Skip {
+            sync: self.sync(id)?.name.clone(),
+            system: self.system_name(object).to_owned(),
+            object: self.object_name(object).to_owned(),
+            record: record.to_string(),
+            reason: reason.to_owned(),
+            detail: detail.to_owned(),
+        });
+        Ok(())
+    }
+
+    async fn merge_pairs(
+        &mut self,
+        id: SyncId,
+        pairs: &BTreeMap<i64, Work>,
+        draft: &mut Draft,
+    ) -> EngineResult<()> {
+        // First look; where both sides were edited the history of the fields tells when.
+        let mut wanted: BTreeMap<ObjectId, (BTreeSet<RecordId>, BTreeSet<String>)> = BTreeMap::new();
+        let mut late = BTreeSet::new();
+        for (number, work) in pairs {
+            let Some(outcome) = self.merge_pair(id, work, draft)? else { continue };
+            if outcome.wants_history.is_empty() {
+                self.keep_outcome(id, work, &outcome, draft)?;
+                continue;
+            }
+            late.insert(*number);
+            let sync = self.sync(id)?;
+            let Some(arm) = sync.arms.get(work.arm) else { continue };
+            for (side, field) in &outcome.wants_history {
+                let entry = wanted.entry(object_on(sync, arm, *side)).or_default();
+                let at = if *side == Side::Left { &work.link.left } else { &work.link.right };
+                entry.0.insert(RecordId::new(at.as_str()));
+                entry.1.insert(field.clone());
+            }
+        }
+        for (object, (ids, fields)) in wanted {
+            self.read_history(object, ids.into_iter().collect(), &fields).await?;
+        }
+        for number in late {
+            let Some(work) = pairs.get(&number) else { continue };
+            if let Some(outcome) = self.merge_pair(id, work, draft)? {
+                self.keep_outcome(id, work, &outcome, draft)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Both records of a pair, or `None` with the pair's fate decided.
+    fn sides(&self, id: SyncId, work: &Work, draft: &mut Draft) -> EngineResult<Option<(&Record, &Record)>> {
+        let sync = self.sync(id)?;
+        let Some(arm) = sync.arms.get(work.arm) else { return Ok(None) };
+        let (left_id, right_id) =
+            (RecordId::new(work.link.left.as_str()), RecordId::new(work.link.right.as_str()));
+        for (object, record, side) in [(sync.left, &left_id, Side::Left), (arm.right, &right_id, Side::Right)] {
+            if self.unsettled.contains(&(object, record.clone())) {
+                return Ok(None);
+            }
+            let gone = self.world.deleted.contains(&(object, record.clone()))
+                || self.world.get(object, record).is_some_and(|found| found.life == Life::Deleted);
+            if gone {
+                self.deleted(id, work, side, draft)?;
+                return Ok(None);
+            }
+            if self.world.is_missing(object, record) {
+                self.skip(id, object, record, "unreachable", "the CRM does not show it to us", draft)?;
+                return Ok(None);
+            }
+        }
+        let found = self.world.get(sync.left, &left_id).zip(self.world.get(arm.right, &right_id));
+        Ok(found.filter(|(left, right)| left.life == Life::Live && right.life == Life::Live))
+    }
+
+    /// A record was deleted, on positive evidence: the pair is closed, and never made again. Nothing is deleted on the
+    /// other side unless the mapping says so.
+    fn deleted(&self, id: SyncId, work: &Work, side: Side, draft: &mut Draft) -> EngineResult<()> {
+        use crate::plan::ir::Delete;
+        let sync = self.sync(id)?;
+        let Some(arm) = sync.arms.get(work.arm) else { return Ok(()) };
+        let (object, other) = (object_on(sync, arm, side), object_on(sync, arm, side.other()));
+        let (gone, stays) = if side == Side::Left {
+            (&work.link.left, &work.link.right)
+        } else {
+            (&work.link.right, &work.link.left)
+        };
+        let archive = matches!(sync.delete, Delete::Archive { side: at } if at == side.other());
+        if archive && !self.world.is_missing(other, &RecordId::new(stays.as_str())) {
+            draft.ops.push(Op {
+                kind: OpKind::Archive,
+                sync: id,
+                arm: work.arm,
+                side: side.other(),
+                object: other,
+                record: Ref::Known(RecordId::new(stays.as_str())),
+                source: Ref::Known(RecordId::new(gone.as_str())),
+                link: work.link.id,
+                fields: Vec::new(),
+                associations: BTreeMap::new(),
+                to: None,
+                key: String::new(),
+                association: String::new(),
+                unique: None,
+                source_stamp: None,
+                stamp: None,
+                reason: format!("deleted in {}", self.system_name(object)),
+            });
+            return Ok(());
+        }
+        let state = if sync.delete == Delete::Unlink { LinkState::Unlinked } else { LinkState::Tombstone };
+        let mut link = work.link.clone();
+        link.state = state;
+        link.reason = format!("deleted in {}", self.system_name(object));
+        link.at = self.now();
+        self.store().put_link(&link)?;
+        let detail = "deleted there; its counterpart stays as it is";
+        self.skip(id, object, &RecordId::new(gone.as_str()), "deleted", detail, draft)
+    }
+
+    fn merge_pair(&self, id: SyncId, work: &Work, draft: &mut Draft) -> EngineResult<Option<PairOutcome>> {
+        let Some((left, right)) = self.sides(id, work, draft)? else { return Ok(None) };
+        let program = self.program(id)?;
+        let facts = self.facts();
+        let (from_left, from_right) =
+            (program.filter(&facts, Side::Left, left), program.filter(&facts, Side::Right, right));
+        let direction = program.sync.direction;
+        let pair = Pair {
+            arm: work.arm,
+            left,
+            right,
+            bases: (!work.link.bases.rows.is_empty()).then_some(&work.link.bases),
+            stamps: (work.link.left_stamp, work.link.right_stamp),
+            may_write: (
+                direction.goes_left() && from_right == FilterOutcome::In,
+                direction.goes_right() && from_left == FilterOutcome::In,
+            ),
+            clock_error: self.clock_error(id)?,
+        };
+        Ok(Some(Merger { program, context: &facts }.merge(&pair)))
+    }
+
+    /// How far apart the two servers' clocks are, in milliseconds; below two seconds it is the measurement.
+    fn clock_error(&self, id: SyncId) -> EngineResult<i64> {
+        let sync = self.sync(id)?;
+        let objects = std::iter::once(sync.left).chain(sync.arms.iter().map(|arm| arm.right));
+        let systems = objects.filter_map(|object| self.shape(object).ok()).map(|shape| shape.system.index());
+        let offsets: Vec<i64> =
+            systems.filter_map(|index| self.systems.offsets.get(index).copied()).collect();
+        let spread = offsets.iter().max().zip(offsets.iter().min()).map_or(0, |(most, least)| most - least);
+        Ok(if spread > 2_000 { spread } else { 0 })
+    }
+
+    fn keep_outcome(
+        &self,
+        id: SyncId,
+        work: &Work,
+        outcome: &PairOutcome,
+        draft: &mut Draft,
+    ) -> EngineResult<()> {
+        let sync = self.sync(id)?;
+        let Some(arm) = sync.arms.get(work.arm) else { return Ok(()) };
+        let (left, right) = (RecordId::new(work.link.left.as_str()), RecordId::new(work.link.right.as_str()));
+        let stamp = |object: ObjectId, record: &RecordId| {
+            self.world.get(object, record).and_then(|record| record.modified)
+        };
+        let (left_stamp, right_stamp) = (stamp(sync.left, &left), stamp(arm.right, &right));
+        let quiet = outcome.writes.is_empty() && outcome.held.is_empty();
+        if !outcome.settled.is_empty() || quiet && work.link.left_stamp.is_none() {
+            let mut link = work.link.clone();
+            link.bases.rows.extend(outcome.settled.iter().cloned());
+            if quiet {
+                (link.left_stamp, link.right_stamp) = (left_stamp, right_stamp);
+            }
+            link.at = self.now();
+            self.store().put_link(&link)?;
+        }
+        for (side, reason) in &outcome.skipped {
+            // `side` would have been written; the record that does not travel is the other one.
+            let (object, record) = match side {
+                Side::Left => (arm.right, &right),
+                Side::Right => (sync.left, &left),
+            };
+            self.skip(id, object, record, reason, "left alone by the mapping", draft)?;
+        }
+        for (side, object, record) in [(Side::Left, sync.left, &left), (Side::Right, arm.right, &right)] {
+            let held: Vec<&Held> = outcome.held.iter().filter(|held| held.side == side).collect();
+            self.keep_holds(id, object, record, &held, draft)?;
+            let writes: Vec<&FieldWrite> = outcome.writes.iter().filter(|w| w.side == side).collect();
+            if writes.is_empty() {
+                continue;
+            }
+            let (source, source_stamp, written_stamp) = match side {
+                Side::Left => (&right, right_stamp, left_stamp),
+                Side::Right => (&left, left_stamp, right_stamp),
+            };
+            draft.ops.push(Op {
+                kind: OpKind::Update,
+                sync: id,
+                arm: work.arm,
+                side,
+                object,
+                record: Ref::Known(record.clone()),
+                source: Ref::Known(source.clone()),
+                link: work.link.id,
+                fields: writes.iter().map(|write| self.sent(id, work.arm, write)).collect(),
+                associations: BTreeMap::new(),
+                to: None,
+                key: String::new(),
+                association: String::new(),
+                unique: None,
+                source_stamp,
+                stamp: written_stamp,
+                reason: "changed".to_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    fn keep_holds(
+        &self,
+        id: SyncId,
+        object: ObjectId,
+        record: &RecordId,
+        held: &[&Held],
+        draft: &mut Draft,
+    ) -> EngineResult<()> {
+        let (system, name) = (self.system_name(object), self.object_name(object));
+        let sync = &self.sync(id)?.name;
+        let holds: Vec<Hold> = held
+            .iter()
+            .map(|held| Hold {
+                sync: sync.clone(),
+                system: system.to_owned(),
+                object: name.to_owned(),
+                record: record.to_string(),
+                field: held.field.clone(),
+                reason: held.reason.to_owned(),
+                detail: held.detail.clone(),
+                since: self.now(),
+            })
+            .collect();
+        self.store().set_holds(sync, system, name, record.as_str(), &holds)?;
+        for held in held {
+            draft.unfinished.insert((object, record.clone()));
+            let detail = format!("{}: {}", held.field, held.detail);
+            self.skip(id, object, record, held.reason, &detail, draft)?;
+        }
+        Ok(())
+    }
+
+    fn sent(&self, id: SyncId, arm: usize, write: &FieldWrite) -> Sent {
+        let objects = self.sync(id).ok().and_then(|sync| {
+            let at = sync.arms.get(arm)?;
+            Some((object_on(sync, at, write.side), object_on(sync, at, write.side.other())))
+        });
+        let name = |object: Option<ObjectId>, field: Option<crate::plan::ir::FieldId>| {
+            let field = object.and_then(|object| self.plan().object(object)).zip(field);
+            let field = field.and_then(|(object, field)| object.fields.get(field.index()));
+            field.map(|field| field.name.clone()).unwrap_or_default()
+        };
+        Sent {
+            row: Some(write.row.clone()),
+            field: name(objects.map(|(target, _)| target), Some(write.field)),
+            before: write.before.clone(),
+            after: write.after.clone(),
+            source: write.source_value.clone(),
+            source_field: name(objects.map(|(_, source)| source), write.source),
+            rule: write.rule.to_owned(),
+            conflict: write.conflict,
+            loses_edit: write.loses_edit,
+        }
+    }
+
+    /// A counterpart on side `to` for a record of the other side.
+    fn draft_create(
+        &mut self,
+        id: SyncId,
+        arm: usize,
+        to: Side,
+        source: &RecordId,
+        draft: &mut Draft,
+    ) -> EngineResult<()> {
+        let sync = self.sync(id)?;
+        let Some(at) = sync.arms.get(arm) else { return Ok(()) };
+        let (object, here) = (object_on(sync, at, to), object_on(sync, at, to.other()));
+        let Some(record) = self.world.get(here, source) else { return Ok(()) };
+        let facts = self.facts();
+        let outcome = Merger { program: self.program(id)?, context: &facts }.create(arm, to, record);
+        if let Some((_, reason)) = outcome.skipped.first() {
+            return self.skip(id, here, source, reason, "left alone by the mapping", draft);
+        }
+        let source_stamp = record.modified;
+        let held: Vec<&Held> = outcome.held.iter().collect();
+        self.keep_holds(id, here, source, &held, draft)?;
+        if outcome.writes.is_empty() || outcome.held.iter().any(|held| held.reason == "failed") {
+            return Ok(());
+        }
+        let unique = self.plan().object(object).and_then(|found| {
+            let field = found.fields.get(found.external_id?.index())?;
+            Some((field.name.clone(), self.external_id_for(here, source)))
+        });
+        let new = Ref::New { sync: id, side: to, source: source.clone() };
+        draft.ops.push(Op {
+            kind: OpKind::Create,
+            sync: id,
+            arm,
+            side: to,
+            object,
+            record: new.clone(),
+            source: Ref::Known(source.clone()),
+            link: 0,
+            fields: outcome.writes.iter().map(|write| self.sent(id, arm, write)).collect(),
+            associations: BTreeMap::new(),
+            to: None,
+                key: String::new(),
+            association: String::new(),
+            unique: unique.filter(|_| !self.options.ablation.no_external_id),
+            source_stamp,
+            stamp: None,
+            reason: format!("no counterpart in {}", self.system_name(object)),
+        });
+        self.pending.insert(new);
+        Ok(())
+    }
+}

@@ -1,0 +1,552 @@
+//! Carrying operations out: intent, call, outcome, read-back, memory; batch by batch, what others refer to first.
+//!
+//! Invariant: an intent is durable before its call; every item of a call ends in exactly one outcome, or stays open
+//! and is settled by the next run. One record that fails never stops another.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::draft::Draft;
+use super::error::{EngineError, EngineResult};
+use super::landed::Landed;
+use super::ops::{Op, OpKind, Ref};
+use super::report::{Failure, RunReport};
+use super::session::Session;
+use crate::connect::remote::{
+    AssociateItem, CallError, ErrorClass, Outcome, Reply, Request, WriteItem, WriteKind,
+};
+use crate::plan::ir::{ObjectId, SyncId};
+use crate::record::RecordId;
+use crate::schema::SystemKind;
+use crate::state::{Hold, Intent};
+use crate::value::{Millis, Value};
+
+/// After the client has given up on a request, it may still land for this long.
+const LANDING: i64 = 60_000;
+/// How long a refused record waits until it is tried again.
+const REFUSED: i64 = 5 * 60_000;
+
+/// Records that changed under our hands: to be merged again in this run.
+pub type Again = BTreeSet<(ObjectId, RecordId)>;
+
+/// One operation on its way, with its id in the journal.
+struct Sending {
+    id: String,
+    op: Op,
+    /// The record that is written; `None` for a create.
+    record: Option<RecordId>,
+}
+
+impl Session<'_> {
+    pub async fn execute(
+        &mut self,
+        ops: Vec<Op>,
+        draft: &mut Draft,
+        report: &mut RunReport,
+    ) -> EngineResult<Again> {
+        let mut again = Again::new();
+        if ops.is_empty() {
+            return Ok(again);
+        }
+        self.store().bump_version()?;
+        let mut groups: BTreeMap<(SyncId, u8, ObjectId, String), Vec<Op>> = BTreeMap::new();
+        for op in ops {
+            let stage = match op.kind {
+                OpKind::Create => 0,
+                OpKind::Update => 1,
+                OpKind::Associate(_) => 2,
+                OpKind::Archive => 3,
+            };
+            groups.entry((op.sync, stage, op.object, op.key.clone())).or_default().push(op);
+        }
+        let mut late = Vec::new();
+        for ((_, stage, object, _), ops) in groups {
+            let verb = ["creating", "updating", "associating", "archiving"].get(stage as usize).unwrap_or(&"");
+            let what = format!("{verb} {}.{}", self.system_name(object), self.object_name(object));
+            self.deps.progress.stage(&what, ops.len() as u64);
+            for batch in ops.chunks(self.batch_size(object)?) {
+                self.check_stop()?;
+                self.batch(object, batch, &mut late, &mut again, draft, report).await?;
+                self.deps.progress.step(batch.len() as u64);
+            }
+        }
+        // Look-ups among records that were made in this run: now every one of them has an id.
+        let mut ignored = Vec::new();
+        for op in late {
+            let object = op.object;
+            self.batch(object, &[op], &mut ignored, &mut again, draft, report).await?;
+        }
+        for op in ignored {
+            if let Some(origin) = self.origin(&op)? {
+                draft.unfinished.insert(origin);
+            }
+        }
+        Ok(again)
+    }
+
+    fn batch_size(&self, object: ObjectId) -> EngineResult<usize> {
+        Ok(if self.shape(object)?.kind == SystemKind::Hubspot { 100 } else { 200 })
+    }
+
+    async fn batch(
+        &mut self,
+        object: ObjectId,
+        ops: &[Op],
+        late: &mut Vec<Op>,
+        again: &mut Again,
+        draft: &mut Draft,
+        report: &mut RunReport,
+    ) -> EngineResult<()> {
+        let stale = self.refresh_stamps(object, ops).await?;
+        let mut sending = Vec::new();
+        for op in ops {
+            let known = match &op.record {
+                Ref::Known(id) => Some(id.clone()),
+                Ref::New { .. } => None,
+            };
+            if let Some(id) = known.filter(|id| stale.contains(id)) {
+                again.insert((object, id));
+                continue;
+            }
+            match self.resolved(op, late)? {
+                Some(sent) => sending.push(sent),
+                None => {
+                    if let Some(origin) = self.origin(op)? {
+                        draft.unfinished.insert(origin);
+                    }
+                }
+            }
+        }
+        if sending.is_empty() {
+            return Ok(());
+        }
+        self.journal(&sending)?;
+        let outcomes = self.call(object, &sending).await;
+        let outcomes = match outcomes {
+            Ok(outcomes) => outcomes,
+            Err(error) => return self.call_failed(&sending, &error, draft, report),
+        };
+        self.conclude(object, &sending, outcomes, again, draft, report).await
+    }
+
+    /// Records whose stamp lies in the second in which they were read: nobody can tell whether they changed since.
+    async fn refresh_stamps(&mut self, object: ObjectId, ops: &[Op]) -> EngineResult<BTreeSet<RecordId>> {
+        let shape = self.shape(object)?;
+        let mut stale = BTreeSet::new();
+        if shape.kind != SystemKind::Salesforce
+            || self.options.ablation.naive_cas
+            || self.options.ablation.no_cas
+        {
+            return Ok(stale);
+        }
+        let server_now = self.systems.server_time(shape.system, self.now());
+        let fresh = |stamp: &Millis| stamp.0 > self.started.0 - 2_000;
+        let young: Vec<(RecordId, Millis)> = ops
+            .iter()
+            .filter(|op| op.kind == OpKind::Update)
+            .filter_map(|op| match (&op.record, op.stamp) {
+                (Ref::Known(id), Some(stamp)) if fresh(&stamp) => Some((id.clone(), stamp)),
+                _ => None,
+            })
+            .collect();
+        let Some(newest) = young.iter().map(|(_, stamp)| *stamp).max() else { return Ok(stale) };
+        let next_second = (newest.0.div_euclid(1000) + 1) * 1000;
+        if server_now.0 <= next_second {
+            self.deps.timer.sleep(next_second - server_now.0 + 50).await;
+        }
+        for (id, _) in &young {
+            self.world.forget(object, id);
+        }
+        self.read(object, young.iter().map(|(id, _)| id.clone())).await?;
+        for (id, stamp) in young {
+            let modified = self.world.get(object, &id).and_then(|record| record.modified);
+            if modified != Some(stamp) {
+                stale.insert(id);
+            }
+        }
+        Ok(stale)
+    }
+
+    /// The operation with real ids in place of records that were to be made. `None` = what it is about was not made.
+    fn resolved(&mut self, op: &Op, late: &mut Vec<Op>) -> EngineResult<Option<Sending>> {
+        let mut op = op.clone();
+        let record = match op.kind {
+            OpKind::Create => None,
+            _ => match self.resolve(&op.record)? {
+                Some(id) => Some(id),
+                None => return Ok(None),
+            },
+        };
+        if let Some((object, at)) = op.to.take() {
+            let Some(id) = self.resolve(&at)? else { return Ok(None) };
+            op.to = Some((object, Ref::Known(id)));
+        }
+        if op.kind != OpKind::Create && matches!(op.source, Ref::New { .. }) {
+            match self.resolve(&op.source)? {
+                Some(source) => op.source = Ref::Known(source),
+                None => return Ok(None),
+            }
+        }
+        let mut waiting = op.clone();
+        waiting.fields.clear();
+        let mut fields = Vec::new();
+        for mut sent in std::mem::take(&mut op.fields) {
+            let new = sent.after.as_text().and_then(Ref::parse_new);
+            if let Some(new) = new {
+                match self.resolve(&new)? {
+                    Some(id) => sent.after = Value::text(id.as_str()),
+                    None => {
+                        waiting.fields.push(sent);
+                        continue;
+                    }
+                }
+            }
+            fields.push(sent);
+        }
+        op.fields = fields;
+        self.resolve_sets(&mut op)?;
+        if !waiting.fields.is_empty() {
+            for text in waiting.associations.keys() {
+                op.associations.remove(text);
+            }
+            waiting.kind = OpKind::Update;
+            late.push(waiting);
+            if op.fields.is_empty() && op.kind == OpKind::Update {
+                return Ok(None);
+            }
+        }
+        self.issued += 1;
+        Ok(Some(Sending { id: format!("{}-{}", self.run, self.issued), op, record }))
+    }
+
+    fn resolve_sets(&self, op: &mut Op) -> EngineResult<()> {
+        for ids in op.associations.values_mut() {
+            let mut real = BTreeSet::new();
+            for id in ids.iter() {
+                let found = match Ref::parse_new(id) {
+                    Some(new) => self.resolve(&new)?.map(|id| id.to_string()),
+                    None => Some(id.clone()),
+                };
+                real.extend(found);
+            }
+            *ids = real;
+        }
+        Ok(())
+    }
+
+    fn journal(&self, sending: &[Sending]) -> EngineResult<()> {
+        if self.options.ablation.no_intent {
+            return Ok(());
+        }
+        let now = self.now();
+        let mut intents = Vec::new();
+        for item in sending {
+            intents.push(Intent {
+                op: item.id.clone(),
+                run: self.run.clone(),
+                sync: self.sync(item.op.sync)?.name.clone(),
+                system: self.system_name(item.op.object).to_owned(),
+                object: self.object_name(item.op.object).to_owned(),
+                record: item.record.as_ref().map(ToString::to_string).unwrap_or_default(),
+                payload: serde_json::to_value(&item.op).map_err(crate::state::StateError::from)?,
+                issued: now,
+                until: now.plus(self.options.timeout + LANDING),
+            });
+        }
+        Ok(self.store().atomically(|store| store.add_intents(&intents))?)
+    }
+
+    async fn call(&self, object: ObjectId, sending: &[Sending]) -> Result<Vec<(String, Outcome)>, CallError> {
+        let failed = |error: EngineError| match error {
+            EngineError::Remote(error) => error,
+            other => CallError {
+                system: self.system_name(object).to_owned(),
+                class: ErrorClass::NotApplied,
+                message: other.to_string(),
+                retry_after: None,
+            },
+        };
+        let shape = self.shape(object).map_err(failed)?;
+        let remote = self.systems.remote(self.plan(), shape.system).map_err(failed)?;
+        let kind = sending.first().map(|item| item.op.kind);
+        let request = match kind {
+            Some(OpKind::Associate(_)) => {
+                let to = sending.first().map_or("", |item| item.op.key.as_str()).into();
+                let items = sending.iter().filter_map(associate_item).collect();
+                Request::Associate { from: shape.name.clone(), to, items }
+            }
+            Some(OpKind::Archive) => Request::Archive {
+                object: shape.name.clone(),
+                ids: sending.iter().filter_map(|item| item.record.clone()).collect(),
+            },
+            _ => Request::Write {
+                object: shape.name.clone(),
+                items: sending.iter().map(|item| self.write_item(object, item)).collect(),
+            },
+        };
+        match remote.call(request).await? {
+            Reply::Written(outcomes) => {
+                let mut all: BTreeMap<String, Outcome> =
+                    outcomes.into_iter().map(|(op, outcome)| (op.to_string(), outcome)).collect();
+                // An archive is answered by record.
+                let missing = || Outcome::Unknown { message: "the answer does not mention it".to_owned() };
+                Ok(sending
+                    .iter()
+                    .map(|item| {
+                        let by_record = item.record.as_ref().map(ToString::to_string);
+                        let outcome = all.remove(&item.id);
+                        let outcome = outcome.or_else(|| by_record.and_then(|id| all.remove(&id)));
+                        (item.id.clone(), outcome.unwrap_or_else(missing))
+                    })
+                    .collect())
+            }
+            _ => Ok(sending
+                .iter()
+                .map(|item| (item.id.clone(), Outcome::Unknown { message: "no answer to a write".to_owned() }))
+                .collect()),
+        }
+    }
+
+    fn write_item(&self, object: ObjectId, item: &Sending) -> WriteItem {
+        let shape = self.shape(object).ok();
+        let spec = |name: &str| {
+            shape.and_then(|shape| shape.fields.iter().find(|field| &*field.name == name)).cloned()
+        };
+        let mut fields: Vec<_> = item
+            .op
+            .fields
+            .iter()
+            .filter_map(|sent| Some((spec(&sent.field)?, sent.after.clone())))
+            .collect();
+        let found = self.plan().object(object);
+        let stamp = found.and_then(|found| found.fields.get(found.op_stamp?.index()));
+        if let Some(field) = stamp.and_then(|field| spec(&field.name))
+            && !self.options.ablation.no_op_stamp
+        {
+            fields.push((field, Value::text(item.id.as_str())));
+        }
+        let kind = match &item.record {
+            None => WriteKind::Create {
+                unique: item
+                    .op
+                    .unique
+                    .as_ref()
+                    .map(|(field, value)| (field.as_str().into(), value.as_str().into())),
+            },
+            Some(id) => {
+                let cas = shape.is_some_and(|shape| shape.kind == SystemKind::Salesforce)
+                    && !self.options.ablation.no_cas;
+                WriteKind::Update {
+                    id: id.clone(),
+                    unmodified_since: item.op.stamp.filter(|_| cas),
+                }
+            }
+        };
+        WriteItem { op: item.id.as_str().into(), kind, fields, associations: Vec::new() }
+    }
+
+    /// The whole call failed: certainly not applied, or not known.
+    fn call_failed(
+        &self,
+        sending: &[Sending],
+        error: &CallError,
+        draft: &mut Draft,
+        report: &mut RunReport,
+    ) -> EngineResult<()> {
+        let unknown = error.class == ErrorClass::Unknown;
+        let now = self.now();
+        self.store().atomically(|store| {
+            for item in sending {
+                if !unknown {
+                    store.set_outcome(&item.id, "failed", "", &error.message, now)?;
+                }
+            }
+            Ok(())
+        })?;
+        for item in sending {
+            self.failed(item, if unknown { "unknown" } else { "call" }, &error.message, draft, report)?;
+        }
+        match error.class {
+            ErrorClass::Auth | ErrorClass::Limit => Err(EngineError::Remote(error.clone())),
+            _ => Ok(()),
+        }
+    }
+
+    fn failed(
+        &self,
+        item: &Sending,
+        code: &str,
+        message: &str,
+        draft: &mut Draft,
+        report: &mut RunReport,
+    ) -> EngineResult<()> {
+        report.counts.failed += 1;
+        let origin = self.origin(&item.op)?;
+        report.failures.push(Failure {
+            sync: self.sync(item.op.sync)?.name.clone(),
+            system: self.system_name(item.op.object).to_owned(),
+            object: self.object_name(item.op.object).to_owned(),
+            record: item.record.as_ref().map(ToString::to_string).unwrap_or_default(),
+            source: origin.as_ref().map(|(_, id)| id.to_string()).unwrap_or_default(),
+            code: code.to_owned(),
+            message: message.to_owned(),
+        });
+        draft.unfinished.extend(origin);
+        if let Some(record) = &item.record {
+            draft.unfinished.insert((item.op.object, record.clone()));
+        }
+        Ok(())
+    }
+
+    async fn conclude(
+        &mut self,
+        object: ObjectId,
+        sending: &[Sending],
+        outcomes: Vec<(String, Outcome)>,
+        again: &mut Again,
+        draft: &mut Draft,
+        report: &mut RunReport,
+    ) -> EngineResult<()> {
+        let written: Vec<RecordId> = outcomes
+            .iter()
+            .filter_map(|(_, outcome)| match outcome {
+                Outcome::Created { id } | Outcome::Updated { id } => Some(id.clone()),
+                _ => None,
+            })
+            .collect();
+        self.read_back(object, sending, written).await?;
+        for (item, (_, outcome)) in sending.iter().zip(outcomes) {
+            self.check_trouble()?;
+            match outcome {
+                Outcome::Created { id } | Outcome::Updated { id } => {
+                    let back = match item.op.kind {
+                        OpKind::Create | OpKind::Update => self.world.get(object, &id).cloned(),
+                        _ => None,
+                    };
+                    match self.landed(&item.id, &item.op, &id, back.as_ref())? {
+                        Landed::Done => {}
+                        Landed::Differs => {
+                            draft.unfinished.insert((object, id.clone()));
+                        }
+                        Landed::Clone => {
+                            let message = format!("{id} carries this id and belongs to another pair");
+                            self.failed(item, "clone", &message, draft, report)?;
+                            continue;
+                        }
+                    }
+                    count(&item.op, report);
+                }
+                Outcome::Exists { candidates, message } => {
+                    self.exists(item, &candidates, &message, again, draft, report)?;
+                }
+                Outcome::Stale => {
+                    self.store().set_outcome(&item.id, "stale", "", "changed meanwhile", self.now())?;
+                    again.extend(item.record.clone().map(|id| (object, id)));
+                }
+                Outcome::Refused(refusal) => {
+                    self.store().set_outcome(&item.id, "refused", "", &refusal.message, self.now())?;
+                    self.refused(item, &refusal)?;
+                    self.failed(item, &refusal.code, &refusal.message, draft, report)?;
+                }
+                Outcome::Unknown { message } => self.failed(item, "unknown", &message, draft, report)?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn read_back(
+        &mut self,
+        object: ObjectId,
+        sending: &[Sending],
+        written: Vec<RecordId>,
+    ) -> EngineResult<()> {
+        let fields: BTreeSet<String> = sending
+            .iter()
+            .filter(|item| matches!(item.op.kind, OpKind::Create | OpKind::Update))
+            .flat_map(|item| item.op.fields.iter().map(|sent| sent.field.clone()))
+            .collect();
+        if fields.is_empty() || written.is_empty() {
+            return Ok(());
+        }
+        for id in &written {
+            self.world.forget(object, id);
+        }
+        let updates = sending.iter().any(|item| item.op.kind == OpKind::Update);
+        let history = updates && self.shape(object)?.kind == SystemKind::Hubspot;
+        let read = if history && !self.options.ablation.no_history_check {
+            self.read_history(object, written, &fields).await
+        } else {
+            self.read(object, written).await
+        };
+        match read {
+            // What was sent is the base then; the feed brings whatever the server made of it.
+            Ok(()) | Err(EngineError::Remote(_)) => Ok(()),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// A create that met a record of the same key: it is a match, when there is exactly one and nobody has it.
+    fn exists(
+        &self,
+        item: &Sending,
+        candidates: &[RecordId],
+        message: &str,
+        again: &mut Again,
+        draft: &mut Draft,
+        report: &mut RunReport,
+    ) -> EngineResult<()> {
+        self.store().set_outcome(&item.id, "exists", "", message, self.now())?;
+        let Ref::Known(source) = &item.op.source else { return Ok(()) };
+        if let [one] = candidates
+            && self.link_on(item.op.sync, item.op.arm, item.op.side, one.as_str())?.is_none()
+            && self.link_on(item.op.sync, item.op.arm, item.op.side.other(), source.as_str())?.is_none()
+        {
+            let (left, right) = match item.op.side {
+                crate::plan::ir::Side::Right => (source, one),
+                crate::plan::ir::Side::Left => (one, source),
+            };
+            self.new_link(item.op.sync, item.op.arm, left.as_str(), right.as_str(), "met by a create")?;
+            again.extend(self.origin(&item.op)?);
+            return Ok(());
+        }
+        self.failed(item, "exists", message, draft, report)
+    }
+
+    /// Remembers the refusal, and leaves the record alone for a while.
+    fn refused(&self, item: &Sending, refusal: &crate::connect::remote::Refusal) -> EngineResult<()> {
+        let Some((object, id)) = self.origin(&item.op)? else { return Ok(()) };
+        let (system, name) = (self.system_name(object), self.object_name(object));
+        let now = self.now();
+        let detail = format!("{}: {}", refusal.code, refusal.message);
+        let hold = Hold {
+            sync: self.sync(item.op.sync)?.name.clone(),
+            system: system.to_owned(),
+            object: name.to_owned(),
+            record: id.to_string(),
+            field: refusal.fields.join(", "),
+            reason: "refused".to_owned(),
+            detail: detail.clone(),
+            since: now,
+        };
+        self.store().atomically(|store| {
+            store.add_hold(&hold)?;
+            store.put_off(system, name, id.as_str(), now.plus(REFUSED), &detail)
+        })?;
+        Ok(())
+    }
+}
+
+fn associate_item(item: &Sending) -> Option<AssociateItem> {
+    let OpKind::Associate(action) = item.op.kind else { return None };
+    let (_, Ref::Known(to)) = item.op.to.as_ref()? else { return None };
+    Some(AssociateItem { op: item.id.as_str().into(), from: item.record.clone()?, to: to.clone(), action })
+}
+
+fn count(op: &Op, report: &mut RunReport) {
+    match op.kind {
+        OpKind::Create => report.counts.created += 1,
+        OpKind::Update => report.counts.updated += 1,
+        OpKind::Associate(_) => report.counts.associated += 1,
+        OpKind::Archive => report.counts.deleted += 1,
+    }
+    report.conflicts += op.fields.iter().filter(|sent| sent.conflict).count() as u64;
+}

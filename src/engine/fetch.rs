@@ -1,0 +1,237 @@
+//! What may need work: feeds of changed and deleted records into the durable inbox, and the first full listing.
+//!
+//! Invariant: a watermark moves in the same transaction that keeps what was seen before it; a feed is read with an
+//! overlap, because a CRM's search is late and long transactions commit with old stamps.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::error::EngineResult;
+use super::session::{Session, object_on};
+use crate::connect::remote::{Cursor, Reply, Request};
+use crate::plan::ir::{ObjectId, Side, Start, SyncId};
+use crate::record::{Life, RecordId};
+use crate::state::StateError;
+use crate::value::Millis;
+
+/// How far back of the watermark each feed is read, in milliseconds.
+pub const OVERLAP: i64 = 15 * 60 * 1000;
+/// Records between two commits of a listing.
+const PAGE: u32 = 200;
+
+/// Records to look at, by object.
+pub type Dirty = BTreeMap<ObjectId, BTreeSet<RecordId>>;
+
+impl Session<'_> {
+    /// Fills the inbox from every object of the chosen syncs, and gives what is due now.
+    pub async fn fetch(&mut self) -> EngineResult<Dirty> {
+        let syncs = self.chosen();
+        let mut objects: BTreeSet<ObjectId> = BTreeSet::new();
+        for id in &syncs {
+            let sync = self.sync(*id)?;
+            objects.insert(sync.left);
+            objects.extend(sync.arms.iter().map(|arm| arm.right));
+        }
+        self.deps.progress.stage("reading changes", objects.len() as u64);
+        for object in &objects {
+            self.check_stop()?;
+            self.feed(*object).await?;
+            self.deps.progress.step(1);
+        }
+        for id in &syncs {
+            self.list_new_sync(*id).await?;
+        }
+        let mut dirty = Dirty::new();
+        for object in objects {
+            let (system, name) = (self.system_name(object), self.object_name(object));
+            let due = self.store().due(system, name, self.now())?;
+            dirty.entry(object).or_default().extend(due.into_iter().map(|entry| RecordId::new(entry.id)));
+        }
+        Ok(dirty)
+    }
+
+    /// A sync that runs for the first time (or whose scope or match rules changed) sees every record once.
+    async fn list_new_sync(&mut self, id: SyncId) -> EngineResult<()> {
+        let sync = self.sync(id)?;
+        let scope = serde_json::json!([
+            sync.filter_left,
+            sync.filter_right,
+            sync.arms.iter().map(|arm| &arm.matches).collect::<Vec<_>>(),
+            sync.route,
+        ]);
+        let scope = blake3::hash(scope.to_string().as_bytes()).to_hex().to_string();
+        let key = format!("scope:{}", sync.name);
+        let known = self.store().meta(&key)?;
+        if known.as_deref() == Some(&scope) && !self.options.full {
+            return Ok(());
+        }
+        let started = self.now();
+        let objects: Vec<(ObjectId, Option<usize>)> = std::iter::once((sync.left, None))
+            .chain(sync.arms.iter().enumerate().map(|(index, arm)| (arm.right, Some(index))))
+            .collect();
+        for (object, arm) in objects {
+            self.list(id, object, arm, sync.start == Start::All || known.is_some()).await?;
+        }
+        self.store().atomically(|store| {
+            store.set_meta(&key, &scope)?;
+            if known.is_none() {
+                store.set_meta(&format!("activated:{}", sync.name), &started.0.to_string())?;
+            }
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    async fn list(
+        &mut self,
+        sync: SyncId,
+        object: ObjectId,
+        arm: Option<usize>,
+        work: bool,
+    ) -> EngineResult<()> {
+        let plan = self.plan();
+        let shape = self.shape(object)?.clone();
+        let remote = self.systems.remote(plan, shape.system)?;
+        let (system, name) = (self.system_name(object), self.object_name(object));
+        let started = self.systems.server_time(shape.system, self.now());
+        self.deps.progress.stage(&format!("reading {system}.{name}"), 0);
+        let mut after: Option<Cursor> = None;
+        loop {
+            self.check_stop()?;
+            let request = Request::List {
+                object: shape.name.clone(),
+                fields: shape.fields.clone(),
+                associations: shape.associations.clone(),
+                after: after.take(),
+            };
+            let Reply::Records { records, next } = remote.call(request).await? else { break };
+            self.deps.progress.step(records.len() as u64);
+            self.world.read += records.len() as u64;
+            let ids: Vec<String> = records.iter().map(|record| record.id.to_string()).collect();
+            for record in records {
+                self.world.put(object, record);
+            }
+            let ids: Vec<RecordId> = ids.into_iter().map(RecordId::new).collect();
+            self.keep_page(sync, object, arm, &ids, work)?;
+            after = next;
+            if after.is_none() {
+                break;
+            }
+        }
+        Ok(self.store().set_watermark(system, name, started)?)
+    }
+
+    /// Match keys and inbox entries of one page, in one transaction.
+    fn keep_page(
+        &self,
+        sync: SyncId,
+        object: ObjectId,
+        arm: Option<usize>,
+        ids: &[RecordId],
+        work: bool,
+    ) -> EngineResult<()> {
+        let (system, name) = (self.system_name(object), self.object_name(object));
+        let side = if arm.is_none() { Side::Left } else { Side::Right };
+        let now = self.now();
+        self.store().atomically(|store| {
+            if work {
+                let texts: Vec<String> = ids.iter().map(ToString::to_string).collect();
+                store.observe(system, name, &texts, now)?;
+            }
+            for id in ids {
+                self.keep_keys(sync, arm, side, object, id)
+                    .map_err(|error| StateError::Other(error.to_string()))?;
+            }
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    /// Changed and deleted records since the watermark.
+    async fn feed(&mut self, object: ObjectId) -> EngineResult<()> {
+        let plan = self.plan();
+        let shape = self.shape(object)?.clone();
+        let remote = self.systems.remote(plan, shape.system)?;
+        let (system, name) = (self.system_name(object), self.object_name(object));
+        let started = self.systems.server_time(shape.system, self.now());
+        let Some(watermark) = self.store().watermark(system, name)? else { return Ok(()) };
+        let overlap = if self.options.ablation.no_overlap { 0 } else { OVERLAP };
+        let since = watermark.plus(-overlap);
+        if self.options.ablation.watermark_early {
+            self.store().set_watermark(system, name, started)?;
+        }
+        let mut after = None;
+        loop {
+            let request = Request::Changed { object: shape.name.clone(), since, after, limit: PAGE };
+            let Reply::Changed { items, next } = remote.call(request).await? else { break };
+            let ids: Vec<String> = items.iter().map(|item| item.id.to_string()).collect();
+            let last = next.is_none();
+            self.observed(system, name, &ids, last.then_some(started))?;
+            after = next;
+            if last {
+                break;
+            }
+        }
+        self.feed_deleted(object, since).await
+    }
+
+    fn observed(&self, system: &str, name: &str, ids: &[String], mark: Option<Millis>) -> EngineResult<()> {
+        let now = self.now();
+        self.store().atomically(|store| {
+            store.observe(system, name, ids, now)?;
+            match mark {
+                Some(mark) => store.set_watermark(system, name, mark),
+                None => Ok(()),
+            }
+        })?;
+        Ok(())
+    }
+
+    async fn feed_deleted(&mut self, object: ObjectId, since: Millis) -> EngineResult<()> {
+        let plan = self.plan();
+        let shape = self.shape(object)?.clone();
+        let remote = self.systems.remote(plan, shape.system)?;
+        let (system, name) = (self.system_name(object), self.object_name(object));
+        let mut after = None;
+        loop {
+            let request = Request::Deleted { object: shape.name.clone(), since, after };
+            let Reply::Changed { items, next } = remote.call(request).await? else { break };
+            let ids: Vec<String> = items.iter().map(|item| item.id.to_string()).collect();
+            self.observed(system, name, &ids, None)?;
+            self.world.deleted.extend(items.into_iter().map(|item| (object, item.id)));
+            after = next;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what is due and not read yet, and refreshes its match keys in every sync that it takes part in.
+    pub async fn read_dirty(&mut self, sync: SyncId, dirty: &Dirty) -> EngineResult<()> {
+        let found = self.sync(sync)?;
+        let sides = std::iter::once((None, Side::Left, found.left)).chain(
+            found.arms.iter().enumerate().map(|(index, arm)| {
+                (Some(index), Side::Right, object_on(found, arm, Side::Right))
+            }),
+        );
+        for (arm, side, object) in sides {
+            let Some(ids) = dirty.get(&object) else { continue };
+            self.read(object, ids.iter().cloned()).await?;
+            let store = self.store();
+            let place = if side == Side::Left { crate::state::links::LEFT } else { self.object_name(object) };
+            store.atomically(|store| {
+                for id in ids {
+                    match self.world.get(object, id) {
+                        Some(record) if record.life == Life::Live => self
+                            .keep_keys(sync, arm, side, object, id)
+                            .map_err(|error| StateError::Other(error.to_string()))?,
+                        // Gone or not shown: it must not be taken for a candidate any more.
+                        _ => store.put_keys(&found.name, place, id.as_str(), &[])?,
+                    }
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,241 @@
+//! A write that took effect becomes memory: link, bases, ledger, outcome and inbox in one transaction.
+//!
+//! Invariant: a base is what the server stored when that means what was sent, and what was sent otherwise: a difference
+//! is then a genuine edit, and is merged as one in the next run.
+
+use unicode_normalization::UnicodeNormalization as _;
+
+use super::error::EngineResult;
+use super::ops::{Op, OpKind, Ref, Sent};
+use super::session::{Session, object_on};
+use super::world::named;
+use crate::connect::remote::AssociateAction;
+use crate::interp::same;
+use crate::merge::change::json;
+use crate::plan::ir::{ObjectId, Side};
+use crate::record::{HistoryEntry, Record, RecordId};
+use crate::schema::FieldType;
+use crate::state::links::LEFT;
+use crate::state::{LedgerRow, Link};
+use crate::value::{Millis, Value};
+
+/// What became of a landed write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Landed {
+    Done,
+    /// The server holds something else than what was sent: the pair is due again.
+    Differs,
+    /// The record belongs to another pair already; nothing was linked.
+    Clone,
+}
+
+impl Session<'_> {
+    /// Commits an operation that took effect on record `id`; `back` is the record as read after it.
+    pub fn landed(&self, op_id: &str, op: &Op, id: &RecordId, back: Option<&Record>) -> EngineResult<Landed> {
+        let mut link = match self.link_for(op, id)? {
+            Some(link) => link,
+            None => {
+                self.store().set_outcome(op_id, "clone", id.as_str(), "belongs to another pair", self.now())?;
+                return Ok(Landed::Clone);
+            }
+        };
+        let mut differs = false;
+        let mut ledger = Vec::new();
+        for sent in &op.fields {
+            let (kept, stored_other) = self.kept(op, sent, back);
+            differs |= stored_other;
+            if let Some(row) = &sent.row {
+                let pair = match op.side {
+                    Side::Right => (sent.source.clone(), kept),
+                    Side::Left => (kept, sent.source.clone()),
+                };
+                link.bases.rows.insert(row.clone(), pair);
+            }
+            if sent.loses_edit {
+                ledger.push(self.ledger_row(op, id, sent, &sent.before, &sent.rule)?);
+            }
+            for lost in self.blindly_lost(op, sent, back) {
+                ledger.push(self.ledger_row(op, id, sent, &lost.value, "edited while it was being written")?);
+            }
+        }
+        self.keep_associations(op, &mut link);
+        let (source_stamp, stamp) = (op.source_stamp, back.and_then(|record| record.modified).or(op.stamp));
+        match op.side {
+            Side::Right => (link.left_stamp, link.right_stamp) = (source_stamp.or(link.left_stamp), stamp),
+            Side::Left => (link.left_stamp, link.right_stamp) = (stamp, source_stamp.or(link.right_stamp)),
+        }
+        let now = self.now();
+        link.at = now;
+        if op.kind == OpKind::Archive {
+            link.state = crate::state::LinkState::Tombstone;
+            link.reason.clone_from(&op.reason);
+        }
+        self.store().atomically(|store| {
+            store.put_link(&link)?;
+            for row in &ledger {
+                store.add_ledger(row, now)?;
+            }
+            store.set_outcome(op_id, "ok", id.as_str(), "", now)?;
+            if op.kind == OpKind::Create {
+                store.wake(&link.sync, LEFT, &link.left, now)?;
+                store.wake(&link.sync, &link.arm, &link.right, now)?;
+            }
+            Ok(())
+        })?;
+        Ok(if differs { Landed::Differs } else { Landed::Done })
+    }
+
+    /// The link of the operation; a create makes it, unless an earlier try did. `None` = the record is another's.
+    fn link_for(&self, op: &Op, id: &RecordId) -> EngineResult<Option<Link>> {
+        if op.kind != OpKind::Create {
+            let found = if op.link == 0 {
+                let at = self.resolve(&op.source)?;
+                match at {
+                    Some(source) => self.link_on(op.sync, op.arm, op.side.other(), source.as_str())?,
+                    None => None,
+                }
+            } else {
+                self.store().link(op.link)?
+            };
+            return Ok(found);
+        }
+        let Ref::Known(source) = &op.source else { return Ok(None) };
+        let known = self.link_on(op.sync, op.arm, op.side.other(), source.as_str())?;
+        if let Some(link) = known {
+            let there = if op.side == Side::Right { &link.right } else { &link.left };
+            return Ok((there == id.as_str()).then_some(link));
+        }
+        if self.link_on(op.sync, op.arm, op.side, id.as_str())?.is_some() {
+            return Ok(None);
+        }
+        let (left, right) = if op.side == Side::Right { (source, id) } else { (id, source) };
+        Ok(Some(self.new_link(op.sync, op.arm, left.as_str(), right.as_str(), "created")?))
+    }
+
+    /// The value that the base keeps for a field, and whether the server holds another one.
+    fn kept(&self, op: &Op, sent: &Sent, back: Option<&Record>) -> (Value, bool) {
+        let got = back.and_then(|record| named(self.plan(), op.object, record, &sent.field));
+        let Some(got) = got else { return (sent.after.clone(), false) };
+        if self.options.ablation.blind_readback {
+            return (got.clone(), false);
+        }
+        let ty = self.field_type(op.object, &sent.field);
+        if stored_as(ty.as_ref(), &sent.after, got) {
+            return (got.clone(), false);
+        }
+        (sent.after.clone(), true)
+    }
+
+    pub fn field_type(&self, object: ObjectId, field: &str) -> Option<FieldType> {
+        let object = self.plan().object(object)?;
+        object.fields.iter().find(|known| known.name == field).map(|known| known.ty.clone())
+    }
+
+    /// Values that somebody wrote between our reading and our writing, where the CRM could not refuse the write.
+    fn blindly_lost(&self, op: &Op, sent: &Sent, back: Option<&Record>) -> Vec<HistoryEntry> {
+        if self.options.ablation.no_history_check || op.kind != OpKind::Update {
+            return Vec::new();
+        }
+        let Some(entries) = back.and_then(|record| record.history.get(&sent.field)) else { return Vec::new() };
+        let ty = self.field_type(op.object, &sent.field);
+        let ours = entries.iter().position(|entry| stored_as(ty.as_ref(), &sent.after, &entry.value));
+        let Some(ours) = ours else { return Vec::new() };
+        let before = entries.iter().skip(ours + 1);
+        let lost = before.take_while(|entry| {
+            op.stamp.is_none_or(|read| entry.at > read) && !same(&entry.value, &sent.before)
+        });
+        lost.cloned().collect()
+    }
+
+    fn ledger_row(
+        &self,
+        op: &Op,
+        id: &RecordId,
+        sent: &Sent,
+        lost: &Value,
+        rule: &str,
+    ) -> EngineResult<LedgerRow> {
+        Ok(LedgerRow {
+            run: self.run.clone(),
+            sync: self.sync(op.sync)?.name.clone(),
+            system: self.system_name(op.object).to_owned(),
+            object: self.object_name(op.object).to_owned(),
+            record: id.to_string(),
+            field: sent.field.clone(),
+            lost: json(lost),
+            won: json(&sent.after),
+            rule: rule.to_owned(),
+            at: self.now().to_string(),
+        })
+    }
+
+    fn keep_associations(&self, op: &Op, link: &mut Link) {
+        for (text, ids) in &op.associations {
+            let known = link.bases.associations.entry(text.clone()).or_default();
+            match op.kind {
+                OpKind::Associate(AssociateAction::Remove) => known.retain(|id| !ids.contains(id)),
+                OpKind::Associate(_) => known.extend(ids.iter().cloned()),
+                _ => known.clone_from(ids),
+            }
+        }
+    }
+
+    /// The record that a reference stands for now; `None` = it was not made (yet).
+    pub fn resolve(&self, at: &Ref) -> EngineResult<Option<RecordId>> {
+        let Ref::New { sync, side, source } = at else {
+            let Ref::Known(id) = at else { return Ok(None) };
+            return Ok(Some(id.clone()));
+        };
+        let found = self.facts().counterpart(*sync, *side, source.as_str());
+        self.check_trouble()?;
+        Ok(match found {
+            Some(Ref::Known(id)) => Some(id),
+            _ => None,
+        })
+    }
+
+    /// The source record's object and id: what the inbox knows an operation by.
+    pub fn origin(&self, op: &Op) -> EngineResult<Option<(ObjectId, RecordId)>> {
+        let sync = self.sync(op.sync)?;
+        let Some(arm) = sync.arms.get(op.arm) else { return Ok(None) };
+        Ok(self.resolve(&op.source)?.map(|id| (object_on(sync, arm, op.side.other()), id)))
+    }
+}
+
+/// Whether the server holds what was sent, in the form in which it keeps such values: trimmed, normalised, e-mails and
+/// addresses in lower case, numbers at its scale, times at whole seconds.
+pub fn stored_as(ty: Option<&FieldType>, sent: &Value, got: &Value) -> bool {
+    if same(sent, got) {
+        return true;
+    }
+    match (sent, got) {
+        (Value::Text(sent), Value::Text(got)) => {
+            let plain = |text: &str| text.trim().replace("\r\n", "\n").nfc().collect::<String>();
+            let (sent, got) = (plain(sent), plain(got));
+            match ty {
+                Some(FieldType::Email | FieldType::Url) => {
+                    let loose = |text: &str| text.to_lowercase().trim_end_matches('/').to_owned();
+                    loose(&sent) == loose(&got)
+                }
+                Some(FieldType::Ref { .. } | FieldType::Owner | FieldType::Id) => {
+                    sent == got || sent.len() >= 15 && got.len() >= 15 && sent.get(..15) == got.get(..15)
+                }
+                _ => sent == got,
+            }
+        }
+        (Value::Number(sent), Value::Number(got)) => {
+            let scale = match ty {
+                Some(
+                    FieldType::Decimal(digits)
+                    | FieldType::Money(digits)
+                    | FieldType::Percent { digits, .. },
+                ) => digits.scale,
+                Some(FieldType::Int { .. }) => Some(0),
+                _ => None,
+            };
+            scale.is_some_and(|scale| sent.round_dp(scale) == got.round_dp(scale))
+        }
+        (Value::DateTime(Millis(sent)), Value::DateTime(Millis(got))) => sent.div_euclid(1000) == got.div_euclid(1000),
+        _ => false,
+    }
+}

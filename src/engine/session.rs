@@ -1,0 +1,286 @@
+//! One run's desk: the plan, the connections, the state, the clock, and what has been read so far.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::context::Facts;
+use super::error::{EngineError, EngineResult};
+use super::ops::Ref;
+use super::world::{self, Shape, Systems, World};
+use crate::connect::remote::{Remote, Reply, Request};
+use crate::connect::timer::Timer;
+use crate::interp::SyncProgram;
+use crate::plan::ir::{Arm, ObjectId, Side, Sync, SyncId, SyncPlan, SystemId};
+use crate::record::RecordId;
+use crate::state::Store;
+use crate::value::Millis;
+
+/// Safeguards that tests switch off one by one, to see the simulation notice. All on in every release.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ablation {
+    pub no_overlap: bool,
+    pub no_intent: bool,
+    pub no_cas: bool,
+    pub naive_cas: bool,
+    pub no_history_check: bool,
+    pub blind_readback: bool,
+    pub watermark_early: bool,
+    pub no_settle: bool,
+    pub no_quiesce: bool,
+    pub no_op_stamp: bool,
+    pub no_external_id: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Syncs to run; empty = all.
+    pub syncs: Vec<SyncId>,
+    /// Read every record again instead of the changed ones.
+    pub full: bool,
+    /// Approves the guards that a change set with this hash passes.
+    pub approve: Option<String>,
+    /// How long a request may take until its outcome is called unknown, in milliseconds.
+    pub timeout: i64,
+    pub ablation: Ablation,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            syncs: Vec::new(),
+            full: false,
+            approve: None,
+            timeout: 60_000,
+            ablation: Ablation::default(),
+        }
+    }
+}
+
+/// Where the engine tells how far it is.
+pub trait Progress {
+    /// A new stage of the run with this many steps (0 = not known).
+    fn stage(&self, what: &str, steps: u64);
+    fn step(&self, steps: u64);
+}
+
+/// Tells nobody.
+#[derive(Debug, Clone, Copy)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn stage(&self, _: &str, _: u64) {}
+    fn step(&self, _: u64) {}
+}
+
+/// What the engine is given.
+pub struct Deps<'d> {
+    pub plan: &'d SyncPlan,
+    /// In the order of the plan's systems; `None` = not connected.
+    pub remotes: Vec<Option<&'d dyn Remote>>,
+    pub store: &'d Store,
+    pub timer: &'d dyn Timer,
+    pub progress: &'d dyn Progress,
+    /// Set by a signal: finish what is in flight and stop.
+    pub stop: &'d AtomicBool,
+}
+
+pub struct Session<'d> {
+    pub deps: &'d Deps<'d>,
+    pub options: &'d Options,
+    pub run: String,
+    pub started: Millis,
+    /// Operations written to the journal so far.
+    pub issued: u64,
+    pub programs: Vec<SyncProgram<'d>>,
+    pub shapes: Vec<Shape>,
+    pub systems: Systems<'d>,
+    pub world: World,
+    /// Records that this plan makes, by (sync, side, id of the source).
+    pub pending: BTreeSet<Ref>,
+    /// Records with a request whose outcome is not known yet: left alone until it is.
+    pub unsettled: BTreeSet<(ObjectId, RecordId)>,
+    /// What a look-up of links ran into inside the interpreter, which has no way to say it.
+    pub trouble: RefCell<Option<crate::state::StateError>>,
+}
+
+impl<'d> Session<'d> {
+    pub fn new(deps: &'d Deps<'d>, options: &'d Options, run: String) -> EngineResult<Self> {
+        let plan = deps.plan;
+        let ids = (0..plan.syncs.len()).map(|index| SyncId(u32::try_from(index).unwrap_or(u32::MAX)));
+        let programs = ids.filter_map(|id| SyncProgram::new(plan, id)).collect();
+        let count = plan.systems.len();
+        Ok(Session {
+            deps,
+            options,
+            run,
+            started: deps.timer.now(),
+            issued: 0,
+            programs,
+            shapes: world::shapes(plan),
+            systems: Systems {
+                remotes: deps.remotes.clone(),
+                identities: vec![None; count],
+                owners: vec![Vec::new(); count],
+                offsets: vec![0; count],
+            },
+            world: World::default(),
+            pending: BTreeSet::new(),
+            unsettled: BTreeSet::new(),
+            trouble: RefCell::new(None),
+        })
+    }
+
+    pub fn plan(&self) -> &'d SyncPlan {
+        self.deps.plan
+    }
+
+    pub fn store(&self) -> &'d Store {
+        self.deps.store
+    }
+
+    pub fn now(&self) -> Millis {
+        self.deps.timer.now()
+    }
+
+    pub fn sync(&self, id: SyncId) -> EngineResult<&'d Sync> {
+        self.deps.plan.sync(id).ok_or_else(|| EngineError::Plan(format!("sync {} does not exist", id.0)))
+    }
+
+    pub fn program(&self, id: SyncId) -> EngineResult<&SyncProgram<'d>> {
+        let found = self.programs.get(id.index());
+        found.ok_or_else(|| EngineError::Plan(format!("sync {} does not exist", id.0)))
+    }
+
+    /// The syncs of this run, in the plan's order.
+    pub fn chosen(&self) -> Vec<SyncId> {
+        let all = self.programs.iter().map(|program| program.id);
+        all.filter(|id| self.options.syncs.is_empty() || self.options.syncs.contains(id)).collect()
+    }
+
+    pub fn facts(&self) -> Facts<'_> {
+        Facts {
+            plan: self.deps.plan,
+            store: self.deps.store,
+            world: &self.world,
+            owners: &self.systems.owners,
+            pending: &self.pending,
+            trouble: &self.trouble,
+        }
+    }
+
+    /// Fails with what a look-up inside the interpreter ran into.
+    pub fn check_trouble(&self) -> EngineResult<()> {
+        match self.trouble.borrow_mut().take() {
+            Some(error) => Err(error.into()),
+            None => Ok(()),
+        }
+    }
+
+    pub fn check_stop(&self) -> EngineResult<()> {
+        if self.deps.stop.load(Ordering::Relaxed) { Err(EngineError::Interrupted) } else { Ok(()) }
+    }
+
+    pub fn shape(&self, object: ObjectId) -> EngineResult<&Shape> {
+        let found = self.shapes.get(object.index());
+        found.ok_or_else(|| EngineError::Plan(format!("object {} does not exist", object.0)))
+    }
+
+    pub fn system_name(&self, object: ObjectId) -> &'d str {
+        let plan = self.deps.plan;
+        let system = plan.object(object).and_then(|object| plan.system(object.system));
+        system.map_or("?", |system| system.name.as_str())
+    }
+
+    pub fn object_name(&self, object: ObjectId) -> &'d str {
+        self.deps.plan.object(object).map_or("?", |object| object.name.as_str())
+    }
+
+    pub async fn read(
+        &mut self,
+        object: ObjectId,
+        ids: impl IntoIterator<Item = RecordId>,
+    ) -> EngineResult<()> {
+        let ids = self.world.unread(object, ids);
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let plan = self.deps.plan;
+        let none: Arc<[Arc<str>]> = Arc::new([]);
+        world::read(plan, &self.systems, &self.shapes, &mut self.world, object, ids, none).await
+    }
+
+    /// Reads again, with the history of the named fields.
+    pub async fn read_history(
+        &mut self,
+        object: ObjectId,
+        ids: Vec<RecordId>,
+        fields: &BTreeSet<String>,
+    ) -> EngineResult<()> {
+        let history: Arc<[Arc<str>]> = fields.iter().map(|name| name.as_str().into()).collect();
+        let plan = self.deps.plan;
+        world::read(plan, &self.systems, &self.shapes, &mut self.world, object, ids, history).await
+    }
+
+    /// Who and where we are; refuses an account that the plan was not compiled for. Measures the servers' clocks.
+    pub async fn identify(&mut self) -> EngineResult<()> {
+        let plan = self.deps.plan;
+        let used: BTreeSet<SystemId> = self.shapes.iter().map(|shape| shape.system).collect();
+        for id in used {
+            let remote = self.systems.remote(plan, id)?;
+            let before = self.now();
+            let Reply::Identity(who) = remote.call(Request::Identity).await? else { continue };
+            let after = self.now();
+            let middle = before.0 / 2 + after.0 / 2;
+            let system = plan.system(id);
+            let wanted = system.map_or("", |system| system.account.as_str());
+            if !wanted.is_empty() && !same_account(wanted, &who.account) {
+                let name = system.map_or("?", |system| system.name.as_str());
+                return Err(EngineError::Frame(format!(
+                    "`{name}` is account {}, the mappings were checked against account {wanted}",
+                    who.account
+                )));
+            }
+            let index = id.index();
+            if let Some(offset) = self.systems.offsets.get_mut(index) {
+                *offset = who.server_time.0 - middle;
+            }
+            if let Some(slot) = self.systems.identities.get_mut(index) {
+                *slot = Some(who);
+            }
+        }
+        Ok(())
+    }
+
+    /// The people of each system that an owner map translates.
+    pub async fn load_owners(&mut self) -> EngineResult<()> {
+        let plan = self.deps.plan;
+        let used: BTreeSet<SystemId> = plan.owners.iter().flat_map(|map| [map.left, map.right]).collect();
+        for id in used {
+            let remote = self.systems.remote(plan, id)?;
+            if let Reply::Owners(owners) = remote.call(Request::Owners).await?
+                && let Some(slot) = self.systems.owners.get_mut(id.index())
+            {
+                *slot = owners;
+            }
+        }
+        Ok(())
+    }
+
+    pub fn accounts(&self) -> BTreeMap<String, String> {
+        let plan = self.deps.plan;
+        let known = plan.systems.iter().zip(&self.systems.identities);
+        known.filter_map(|(system, who)| Some((system.name.clone(), who.as_ref()?.account.clone()))).collect()
+    }
+}
+
+/// Salesforce ids have 15 or 18 characters.
+fn same_account(a: &str, b: &str) -> bool {
+    a == b || (a.len() >= 15 && b.len() >= 15 && a.get(..15) == b.get(..15))
+}
+
+/// The object that stands on a side of a sync's arm.
+pub fn object_on(sync: &Sync, arm: &Arm, side: Side) -> ObjectId {
+    if side == Side::Left { sync.left } else { arm.right }
+}

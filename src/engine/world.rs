@@ -1,0 +1,157 @@
+//! The records that a run has read, each once, in the shape that the plan asks for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::error::{EngineError, EngineResult};
+use crate::connect::remote::{FieldSpec, Identity, Remote, Reply, Request};
+use crate::plan::ir::{ObjectId, SyncPlan, SystemId};
+use crate::record::{Record, RecordId};
+use crate::schema::SystemKind;
+use crate::schema::model::Owner;
+use crate::value::{Millis, Value};
+
+/// How records of one object are asked for.
+#[derive(Debug, Clone)]
+pub struct Shape {
+    pub system: SystemId,
+    pub kind: SystemKind,
+    pub name: Arc<str>,
+    pub fields: Arc<[FieldSpec]>,
+    pub associations: Arc<[Arc<str>]>,
+}
+
+/// The connections of a run, in the order of the plan's systems.
+pub struct Systems<'r> {
+    pub remotes: Vec<Option<&'r dyn Remote>>,
+    /// Who and where we are, by system; filled by `identify`.
+    pub identities: Vec<Option<Identity>>,
+    pub owners: Vec<Vec<Owner>>,
+    /// Server time minus our own, in milliseconds, by system.
+    pub offsets: Vec<i64>,
+}
+
+#[derive(Debug, Default)]
+pub struct World {
+    records: BTreeMap<(ObjectId, RecordId), Record>,
+    /// Asked for and not shown by the CRM.
+    missing: BTreeSet<(ObjectId, RecordId)>,
+    /// Deleted, on positive evidence.
+    pub deleted: BTreeSet<(ObjectId, RecordId)>,
+    pub read: u64,
+}
+
+pub fn shapes(plan: &SyncPlan) -> Vec<Shape> {
+    plan.objects
+        .iter()
+        .map(|object| Shape {
+            system: object.system,
+            kind: plan.system(object.system).map_or(SystemKind::File, |system| system.kind),
+            name: object.name.as_str().into(),
+            fields: object
+                .fields
+                .iter()
+                .map(|field| FieldSpec { name: field.name.as_str().into(), ty: field.ty.clone() })
+                .collect(),
+            associations: object.associations.iter().map(|key| key.as_str().into()).collect(),
+        })
+        .collect()
+}
+
+impl<'r> Systems<'r> {
+    pub fn remote(&self, plan: &SyncPlan, id: SystemId) -> EngineResult<&'r dyn Remote> {
+        self.remotes.get(id.index()).copied().flatten().ok_or_else(|| {
+            let name = plan.system(id).map_or("?", |system| system.name.as_str());
+            EngineError::Plan(format!("there is no connection to `{name}`"))
+        })
+    }
+
+    pub fn server_time(&self, id: SystemId, now: Millis) -> Millis {
+        now.plus(self.offsets.get(id.index()).copied().unwrap_or(0))
+    }
+
+    pub fn account(&self, id: SystemId) -> &str {
+        self.identities.get(id.index()).and_then(Option::as_ref).map_or("", |who| who.account.as_str())
+    }
+}
+
+impl World {
+    pub fn get(&self, object: ObjectId, id: &RecordId) -> Option<&Record> {
+        self.records.get(&(object, id.clone()))
+    }
+
+    pub fn put(&mut self, object: ObjectId, record: Record) {
+        self.missing.remove(&(object, record.id.clone()));
+        self.records.insert((object, record.id.clone()), record);
+    }
+
+    pub fn forget(&mut self, object: ObjectId, id: &RecordId) {
+        let key = (object, id.clone());
+        self.records.remove(&key);
+        self.missing.remove(&key);
+    }
+
+    pub fn is_missing(&self, object: ObjectId, id: &RecordId) -> bool {
+        self.missing.contains(&(object, id.clone()))
+    }
+
+    /// Those of `ids` that were neither read nor found missing.
+    pub fn unread(&self, object: ObjectId, ids: impl IntoIterator<Item = RecordId>) -> Vec<RecordId> {
+        let known = |id: &RecordId| {
+            let key = (object, id.clone());
+            self.records.contains_key(&key) || self.missing.contains(&key)
+        };
+        let wanted: BTreeSet<RecordId> = ids.into_iter().filter(|id| !known(id)).collect();
+        wanted.into_iter().collect()
+    }
+
+    /// Keeps an answer to a read by id; what was asked for and is not in it is missing.
+    pub fn take(&mut self, object: ObjectId, asked: &[RecordId], records: Vec<Record>) {
+        self.read += records.len() as u64;
+        let mut open: BTreeSet<&RecordId> = asked.iter().collect();
+        for record in &records {
+            open.remove(&record.id);
+        }
+        for id in open {
+            self.missing.insert((object, id.clone()));
+        }
+        for record in records {
+            self.put(object, record);
+        }
+    }
+}
+
+/// Reads records by id in portions and keeps them.
+pub async fn read(
+    plan: &SyncPlan,
+    systems: &Systems<'_>,
+    shapes: &[Shape],
+    world: &mut World,
+    object: ObjectId,
+    ids: Vec<RecordId>,
+    history: Arc<[Arc<str>]>,
+) -> EngineResult<()> {
+    let Some(shape) = shapes.get(object.index()) else {
+        return Err(EngineError::Plan(format!("object {} does not exist", object.0)));
+    };
+    let remote = systems.remote(plan, shape.system)?;
+    for portion in ids.chunks(2_000) {
+        let request = Request::Read {
+            object: shape.name.clone(),
+            ids: portion.to_vec(),
+            fields: shape.fields.clone(),
+            associations: shape.associations.clone(),
+            history: history.clone(),
+        };
+        if let Reply::Records { records, .. } = remote.call(request).await? {
+            world.take(object, portion, records);
+        }
+    }
+    Ok(())
+}
+
+/// A value of a record by field name.
+pub fn named<'w>(plan: &SyncPlan, object: ObjectId, record: &'w Record, field: &str) -> Option<&'w Value> {
+    let index = plan.object(object)?.fields.iter().position(|known| known.name == field)?;
+    record.slot(index)
+}

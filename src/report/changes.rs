@@ -1,0 +1,219 @@
+//! A change set for people: per sync what would be made, changed, associated; then what is left alone and why.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde_json::Value as Json;
+
+use super::{clean, count};
+use crate::merge::change::{Action, Change, ChangeSet, FieldChange, Skip};
+
+/// Paints when asked to.
+#[derive(Clone, Copy)]
+struct Paint(bool);
+
+impl Paint {
+    fn put(self, colour: &str, text: &str) -> String {
+        if self.0 { format!("\u{1b}[{colour}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+}
+
+/// Terminal text in 80 columns; `most` changes per sync are shown in full.
+pub fn text(set: &ChangeSet, colour: bool, most: usize) -> String {
+    let paint = Paint(colour);
+    let mut out = String::new();
+    let mut syncs: Vec<&str> = Vec::new();
+    let names = set.changes.iter().map(|c| c.sync.as_str()).chain(set.skips.iter().map(|s| s.sync.as_str()));
+    for name in names {
+        if !syncs.contains(&name) {
+            syncs.push(name);
+        }
+    }
+    syncs.sort_unstable();
+    for name in syncs {
+        let changes: Vec<&Change> = set.changes.iter().filter(|change| change.sync == name).collect();
+        let skips: Vec<&Skip> = set.skips.iter().filter(|skip| skip.sync == name).collect();
+        let _ = writeln!(out, "{}", paint.put("1", &format!("sync {name}: {}", tally(&changes))));
+        for change in changes.iter().take(most) {
+            one(&mut out, change, paint);
+        }
+        if changes.len() > most {
+            let more = changes.len() - most;
+            let _ = writeln!(out, "  … {} more (all of them: --format json)", count(more as u64, "change"));
+        }
+        left_alone(&mut out, &skips, paint);
+        out.push('\n');
+    }
+    out.push_str(&summary(set));
+    for stop in &set.stops {
+        let _ = writeln!(out, "{} {stop}", paint.put("1;31", "stopped:"));
+    }
+    if !set.stops.is_empty() {
+        let _ = writeln!(out, "  approve it after a look: --approve {}", set.hash());
+    }
+    out
+}
+
+fn tally(changes: &[&Change]) -> String {
+    let of = |wanted: &[Action]| changes.iter().filter(|change| wanted.contains(&change.action)).count();
+    let mut parts = Vec::new();
+    for (word, wanted) in [
+        ("to create", &[Action::Create][..]),
+        ("to update", &[Action::Update]),
+        ("to archive", &[Action::Delete]),
+        ("to associate", &[Action::Associate, Action::Dissociate]),
+    ] {
+        let n = of(wanted);
+        if n > 0 {
+            parts.push(format!("{n} {word}"));
+        }
+    }
+    if parts.is_empty() { "no changes".to_owned() } else { parts.join(", ") }
+}
+
+fn one(out: &mut String, change: &Change, paint: Paint) {
+    let (sign, colour) = match change.action {
+        Action::Create => ("+", "32"),
+        Action::Update => ("~", "33"),
+        Action::Delete => ("-", "31"),
+        Action::Associate => ("&", "36"),
+        Action::Dissociate => ("x", "31"),
+    };
+    let record = change.record.as_deref().unwrap_or("(new)");
+    let head = format!("{sign} {}.{} {record}", change.system, change.object);
+    let _ = writeln!(out, "  {}  from {}", paint.put(colour, &head), source(&change.source));
+    for field in &change.fields {
+        let _ = writeln!(out, "      {}", field_line(field, change.action, paint));
+    }
+}
+
+/// A record that is made in the same run has no id yet.
+fn source(text: &str) -> String {
+    match text.split_once(" new:") {
+        Some((object, _)) => format!("{object} (new)"),
+        None => clean(text, 60),
+    }
+}
+
+fn field_line(field: &FieldChange, action: Action, paint: Paint) -> String {
+    let name = format!("{:<20}", field.name);
+    let after = value(&field.after);
+    let change = if action == Action::Create || field.before.is_null() {
+        after
+    } else {
+        format!("{} -> {after}", value(&field.before))
+    };
+    if field.conflict {
+        return format!("{name} {change}  {}", paint.put("31", &field.rule));
+    }
+    let told = matches!(field.rule.as_str(), "created" | "associated on the other side")
+        || field.rule.starts_with("changed");
+    if told { format!("{name} {change}") } else { format!("{name} {change}  ({})", field.rule) }
+}
+
+fn value(json: &Json) -> String {
+    match json {
+        Json::Null => "(blank)".to_owned(),
+        Json::String(text) if text.starts_with("new:") => "(the new record)".to_owned(),
+        Json::String(text) => match text.split_once(" new:") {
+            Some((object, _)) => format!("{object} (new)"),
+            None => format!("\"{}\"", clean(text, 34)),
+        },
+        Json::Array(items) => {
+            let items: Vec<String> = items.iter().map(value).collect();
+            format!("[{}]", clean(&items.join(", "), 40))
+        }
+        other => other.to_string(),
+    }
+}
+
+fn left_alone(out: &mut String, skips: &[&Skip], paint: Paint) {
+    let mut reasons: BTreeMap<&str, Vec<&Skip>> = BTreeMap::new();
+    for skip in skips {
+        reasons.entry(&skip.reason).or_default().push(skip);
+    }
+    for (reason, skips) in reasons {
+        let _ = writeln!(
+            out,
+            "  {} {}: {}",
+            paint.put("2", "="),
+            count(skips.len() as u64, "record"),
+            paint.put("2", &format!("left alone ({reason})"))
+        );
+        let quiet = matches!(reason, "filter" | "create-rule" | "create-never" | "stage-unmapped");
+        let shown = if quiet { 0 } else { 5 };
+        for skip in skips.iter().take(shown) {
+            let _ = writeln!(
+                out,
+                "      {}.{} {}: {}",
+                skip.system,
+                skip.object,
+                skip.record,
+                clean(&skip.detail, 90)
+            );
+        }
+        if !quiet && skips.len() > shown {
+            let _ = writeln!(out, "      … {} more", skips.len() - shown);
+        }
+    }
+}
+
+/// The last lines: counts and predicted calls.
+pub fn summary(set: &ChangeSet) -> String {
+    let sum = &set.summary;
+    let mut out = format!(
+        "{} to create, {} to update, {} to archive, {} to associate; {} left alone, {} held, {} ambiguous",
+        sum.create, sum.update, sum.delete, sum.associate, sum.skip, sum.hold, sum.ambiguous
+    );
+    if sum.conflicts > 0 {
+        let _ = write!(out, "; {}", count(sum.conflicts, "conflict"));
+    }
+    out.push('\n');
+    if !set.cost.is_empty() {
+        let calls: Vec<String> = set.cost.iter().map(|(name, cost)| format!("{name} {}", cost.calls)).collect();
+        let _ = writeln!(out, "calls to apply it: {}", calls.join(", "));
+    }
+    out
+}
+
+/// For a pull request: a table per sync.
+pub fn markdown(set: &ChangeSet, most: usize) -> String {
+    let escape = |text: &str| {
+        let plain = clean(text, 60);
+        plain.replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;").replace('`', "'")
+    };
+    let mut out = format!("### twinmap plan\n\n{}\n", summary(set).trim_end());
+    if !set.changes.is_empty() {
+        out.push_str("\n| | record | from | field | before | after | rule |\n|---|---|---|---|---|---|---|\n");
+    }
+    for change in set.changes.iter().take(most) {
+        let sign = match change.action {
+            Action::Create => "create",
+            Action::Update => "update",
+            Action::Delete => "archive",
+            Action::Associate => "associate",
+            Action::Dissociate => "dissociate",
+        };
+        let record = change.record.as_deref().unwrap_or("(new)");
+        let place = format!("{}.{} {record}", change.system, change.object);
+        for field in &change.fields {
+            let _ = writeln!(
+                out,
+                "| {sign} | {} | {} | {} | {} | {} | {} |",
+                escape(&place),
+                escape(&source(&change.source)),
+                escape(&field.name),
+                escape(&value(&field.before)),
+                escape(&value(&field.after)),
+                escape(&field.rule)
+            );
+        }
+    }
+    if set.changes.len() > most {
+        let _ = writeln!(out, "\n… {} more changes", set.changes.len() - most);
+    }
+    for stop in &set.stops {
+        let _ = writeln!(out, "\n**stopped:** {}", escape(stop));
+    }
+    out
+}
