@@ -93,14 +93,18 @@ fn sessions_and_versions() {
     };
     let none = client.sandbox.salesforce.lock().unwrap().handle(&request);
     assert_eq!(none.status, 401);
-    assert_eq!(body(&none), json!([{"message": "Session expired or invalid", "errorCode": "INVALID_SESSION_ID"}]));
+    assert_eq!(
+        body(&none),
+        json!([{"message": "Session expired or invalid", "errorCode": "INVALID_SESSION_ID"}])
+    );
 }
 
 #[test]
 fn describes() {
     let client = client();
     let all = client.get("/sobjects/");
-    let names: Vec<&str> = all["sobjects"].as_array().unwrap().iter().map(|o| o["name"].as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        all["sobjects"].as_array().unwrap().iter().map(|o| o["name"].as_str().unwrap()).collect();
     for name in ["Account", "Contact", "Lead", "Opportunity", "OpportunityStage", "RecordType", "User"] {
         assert!(names.contains(&name), "{name}");
     }
@@ -110,7 +114,10 @@ fn describes() {
         account["fields"].as_array().unwrap().iter().find(|field| field["name"] == name).cloned().unwrap()
     };
     let key = field("Twinmap_Id__c");
-    assert_eq!((&key["externalId"], &key["unique"], &key["caseSensitive"]), (&json!(true), &json!(true), &json!(false)));
+    assert_eq!(
+        (&key["externalId"], &key["unique"], &key["caseSensitive"]),
+        (&json!(true), &json!(true), &json!(false))
+    );
     assert_eq!(key.as_object().unwrap().len(), 57);
     assert_eq!(account["urls"]["describe"], "/services/data/v62.0/sobjects/Account/describe");
     let types = client.get("/sobjects/Opportunity/describe")["recordTypeInfos"].clone();
@@ -139,7 +146,11 @@ fn a_record_from_birth_to_the_bin() {
     assert_eq!(client.refused("PUT", &path, json!({})), (405, "METHOD_NOT_ALLOWED".into()));
     assert_eq!(client.call("DELETE", &path, Value::Null).0, 204);
     assert_eq!(client.refused("DELETE", &path, Value::Null), (404, "ENTITY_IS_DELETED".into()));
-    let (_, found) = client.call("GET", &format!("/queryAll?q=SELECT+IsDeleted+FROM+Account+WHERE+Id='{id}'"), Value::Null);
+    let (_, found) = client.call(
+        "GET",
+        &format!("/queryAll?q=SELECT+IsDeleted+FROM+Account+WHERE+Id='{id}'"),
+        Value::Null,
+    );
     assert_eq!(found["records"][0]["IsDeleted"], true);
     assert!(client.records(&format!("SELECT Id FROM Account WHERE Id = '{id}'")).is_empty());
     let actions: Vec<&str> = client.sandbox.log.since(0).iter().map(|m| m.action).collect();
@@ -152,17 +163,21 @@ fn upserts_by_external_id() {
     let path = "/sobjects/Account/Twinmap_Id__c/scm1:ABC";
     let (status, answer) = client.call("PATCH", path, json!({"Name": "A"}));
     assert_eq!((status, &answer["created"]), (201, &json!(true)));
-    let (status, again) = client.call("PATCH", "/sobjects/Account/twinmap_id__c/SCM1:abc", json!({"Name": "B"}));
+    let (status, again) =
+        client.call("PATCH", "/sobjects/Account/twinmap_id__c/SCM1:abc", json!({"Name": "B"}));
     assert_eq!((status, &again["created"], &again["id"]), (200, &json!(false), &answer["id"]));
     let old = client.send("PATCH", &format!("/services/data/v45.0{path}"), &[], &json!({"Name": "C"}));
     assert_eq!((old.status, old.body.len()), (204, 0));
-    let (status, _) = client.call("PATCH", "/sobjects/Account/Twinmap_Id__c/other?updateOnly=true", json!({}));
+    let (status, _) =
+        client.call("PATCH", "/sobjects/Account/Twinmap_Id__c/other?updateOnly=true", json!({}));
     assert_eq!(status, 404);
-    let refused = client.refused("POST", "/sobjects/Account", json!({"Name": "D", "Twinmap_Id__c": "scm1:abc"}));
+    let refused =
+        client.refused("POST", "/sobjects/Account", json!({"Name": "D", "Twinmap_Id__c": "scm1:abc"}));
     assert_eq!(refused, (400, "DUPLICATE_VALUE".into()));
     client.create("Contact", json!({"LastName": "One", "Email": "same@x.example"}));
     client.create("Contact", json!({"LastName": "Two", "Email": "same@x.example"}));
-    let (status, paths) = client.call("PATCH", "/sobjects/Contact/Email/same@x.example", json!({"Title": "T"}));
+    let (status, paths) =
+        client.call("PATCH", "/sobjects/Contact/Email/same@x.example", json!({"Title": "T"}));
     assert_eq!((status, paths.as_array().unwrap().len()), (300, 2));
     assert_eq!(client.refused("PATCH", "/sobjects/Account/Name/x", json!({})), (404, "NOT_FOUND".into()));
 }
@@ -198,9 +213,18 @@ fn rules_refuse_writes() {
     assert_eq!(code("Contact", json!({"FirstName": "F"})), "REQUIRED_FIELD_MISSING");
     assert_eq!(code("Contact", json!({"LastName": "x".repeat(81)})), "STRING_TOO_LONG");
     assert_eq!(code("Contact", json!({"LastName": "L", "Email": "abc"})), "INVALID_EMAIL_ADDRESS");
-    assert_eq!(code("Account", json!({"Name": "N", "CleanStatus": "Odd"})), "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST");
-    assert_eq!(code("Account", json!({"Name": "N", "NumberOfEmployees": 123456789})), "NUMBER_OUTSIDE_VALID_RANGE");
-    assert_eq!(code("Contact", json!({"LastName": "L", "AccountId": "001000000000001"})), "INVALID_CROSS_REFERENCE_KEY");
+    assert_eq!(
+        code("Account", json!({"Name": "N", "CleanStatus": "Odd"})),
+        "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"
+    );
+    assert_eq!(
+        code("Account", json!({"Name": "N", "NumberOfEmployees": 123456789})),
+        "NUMBER_OUTSIDE_VALID_RANGE"
+    );
+    assert_eq!(
+        code("Contact", json!({"LastName": "L", "AccountId": "001000000000001"})),
+        "INVALID_CROSS_REFERENCE_KEY"
+    );
     assert_eq!(code("Contact", json!({"LastName": "L", "AccountId": "003000000000001"})), "MALFORMED_ID");
     assert_eq!(code("Account", json!({"Name": ["x"]})), "JSON_PARSER_ERROR");
     let jean = client.records("SELECT Id FROM User WHERE IsActive = false")[0]["Id"].clone();
@@ -211,10 +235,16 @@ fn rules_refuse_writes() {
 #[test]
 fn stages_set_what_depends_on_them() {
     let client = client();
-    let id = client.create("Opportunity", json!({"Name": "O", "StageName": "Prospecting", "CloseDate": "2026-12-01", "Amount": 100}));
+    let id = client.create(
+        "Opportunity",
+        json!({"Name": "O", "StageName": "Prospecting", "CloseDate": "2026-12-01", "Amount": 100}),
+    );
     let path = format!("/sobjects/Opportunity/{id}");
     let row = client.get(&path);
-    assert_eq!((row["Probability"].to_string(), row["ExpectedRevenue"].to_string()), ("10.0".into(), "10.0".into()));
+    assert_eq!(
+        (row["Probability"].to_string(), row["ExpectedRevenue"].to_string()),
+        ("10.0".into(), "10.0".into())
+    );
     assert_eq!((&row["IsClosed"], &row["Fiscal"]), (&json!(false), &json!("2026 4")));
     client.call("PATCH", &path, json!({"StageName": "Closed Won"}));
     let row = client.get(&path);
@@ -251,9 +281,12 @@ fn queries() {
     assert_eq!(groups[0]["attributes"]["type"], "AggregateResult");
     assert!(groups[0]["n"].as_u64().unwrap() >= groups[groups.len() - 1]["n"].as_u64().unwrap());
     assert!(groups[0]["expr0"].is_number());
-    let task = client.records("SELECT Who.Name, Who.Type, TYPEOF What WHEN Account THEN Phone ELSE Name END FROM Task LIMIT 1");
+    let task = client.records(
+        "SELECT Who.Name, Who.Type, TYPEOF What WHEN Account THEN Phone ELSE Name END FROM Task LIMIT 1",
+    );
     assert_eq!(task[0]["Who"]["Type"], "Contact");
-    let stages = client.records("SELECT ApiName, DefaultProbability FROM OpportunityStage ORDER BY SortOrder");
+    let stages =
+        client.records("SELECT ApiName, DefaultProbability FROM OpportunityStage ORDER BY SortOrder");
     assert_eq!((stages.len(), &stages[9]["ApiName"]), (10, &json!("Closed Lost")));
     assert_eq!(client.records("SELECT FIELDS(ALL) FROM User LIMIT 200").len(), 6);
 }
@@ -264,20 +297,32 @@ fn bad_queries_say_where() {
     let fails = |text: &str| {
         let (status, answer) = client.soql(text);
         assert_eq!(status, 400, "{text}");
-        (answer[0]["errorCode"].as_str().unwrap().to_owned(), answer[0]["message"].as_str().unwrap().to_owned())
+        (
+            answer[0]["errorCode"].as_str().unwrap().to_owned(),
+            answer[0]["message"].as_str().unwrap().to_owned(),
+        )
     };
     let (code, message) = fails("SELECT Id FRM Account");
     assert_eq!(code, "MALFORMED_QUERY");
-    assert_eq!(message, "\nSELECT Id FRM Account\n          ^\nERROR at Row:1:Column:11\nunexpected token: 'FRM'");
+    assert_eq!(
+        message,
+        "\nSELECT Id FRM Account\n          ^\nERROR at Row:1:Column:11\nunexpected token: 'FRM'"
+    );
     let (code, message) = fails("SELECT Nope FROM Account");
     assert_eq!(code, "INVALID_FIELD");
     assert!(message.contains("No such column 'Nope' on entity 'Account'"), "{message}");
     assert_eq!(fails("SELECT Id FROM Nope").0, "INVALID_TYPE");
-    assert_eq!(fails("SELECT Id FROM Account WHERE Name = 'a' AND Name = 'b' OR Name = 'c'").0, "MALFORMED_QUERY");
+    assert_eq!(
+        fails("SELECT Id FROM Account WHERE Name = 'a' AND Name = 'b' OR Name = 'c'").0,
+        "MALFORMED_QUERY"
+    );
     assert_eq!(fails("SELECT Id FROM Account WHERE CreatedDate > '2026-01-01'").0, "INVALID_FIELD");
     assert_eq!(fails("SELECT Id FROM Account WHERE Description = 'x'").0, "INVALID_FIELD");
     assert_eq!(fails("SELECT Id FROM Account WHERE Id = 'x'").0, "INVALID_QUERY_FILTER_OPERATOR");
-    assert_eq!(fails(&format!("SELECT Id FROM Account WHERE {}Name = 'a'", "(".repeat(500))).0, "QUERY_TOO_COMPLICATED");
+    assert_eq!(
+        fails(&format!("SELECT Id FROM Account WHERE {}Name = 'a'", "(".repeat(500))).0,
+        "QUERY_TOO_COMPLICATED"
+    );
     let (status, answer) = client.call("GET", "/query/0r85g000000001AAA-2000", Value::Null);
     assert_eq!((status, &answer[0]["errorCode"]), (400, &json!("INVALID_QUERY_LOCATOR")));
 }
@@ -285,8 +330,9 @@ fn bad_queries_say_where() {
 #[test]
 fn pages() {
     let client = client();
-    let records: Vec<Value> =
-        (0..150).map(|n| json!({"attributes": {"type": "Account"}, "Name": format!("Page {n:03}")})).collect();
+    let records: Vec<Value> = (0..150)
+        .map(|n| json!({"attributes": {"type": "Account"}, "Name": format!("Page {n:03}")}))
+        .collect();
     for _ in 0..2 {
         let (status, items) = client.call("POST", "/composite/sobjects", json!({"records": records}));
         assert_eq!((status, &items[149]["success"]), (200, &json!(true)));
@@ -294,7 +340,10 @@ fn pages() {
     let options = [("sforce-query-options", "batchSize=200")];
     let q = format!("{V}/query?q=SELECT+Name+FROM+Account+WHERE+Name+LIKE+%27Page%25%27+ORDER+BY+Name");
     let first = body(&client.send("GET", &q, &options, &Value::Null));
-    assert_eq!((&first["totalSize"], &first["done"], first["records"].as_array().unwrap().len()), (&json!(300), &json!(false), 200));
+    assert_eq!(
+        (&first["totalSize"], &first["done"], first["records"].as_array().unwrap().len()),
+        (&json!(300), &json!(false), 200)
+    );
     let next = first["nextRecordsUrl"].as_str().unwrap();
     let second = body(&client.send("GET", next, &options, &Value::Null));
     assert_eq!((&second["done"], second["records"].as_array().unwrap().len()), (&json!(true), 100));
@@ -335,10 +384,14 @@ fn collections_tell_each_result() {
     let read = json!({"ids": ["00Q000000000001AAA", id], "fields": ["Title"]});
     let (_, rows) = client.call("POST", "/composite/sobjects/Lead", read);
     assert_eq!((&rows[0], &rows[1]["Title"]), (&Value::Null, &json!("T")));
-    let (_, gone) = client.call("DELETE", &format!("/composite/sobjects?ids={id}&allOrNone=false"), Value::Null);
+    let (_, gone) =
+        client.call("DELETE", &format!("/composite/sobjects?ids={id}&allOrNone=false"), Value::Null);
     assert_eq!(gone[0]["success"], true);
     let many: Vec<Value> = (0..201).map(|_| json!({})).collect();
-    assert_eq!(client.refused("POST", "/composite/sobjects", json!({"records": many})), (400, "EXCEEDED_ID_LIMIT".into()));
+    assert_eq!(
+        client.refused("POST", "/composite/sobjects", json!({"records": many})),
+        (400, "EXCEEDED_ID_LIMIT".into())
+    );
 }
 
 #[test]
@@ -383,7 +436,10 @@ fn updated_and_deleted() {
     assert_eq!(deleted["deletedRecords"], json!([{"id": id, "deletedDate": "2026-09-21T14:13:20.000+0000"}]));
     assert_eq!(deleted["latestDateCovered"], "2026-09-21T14:17:20.000+0000");
     let old = "start=2026-08-21T14:00:00%2B00:00&end=2026-09-21T15:00:00%2B00:00";
-    assert_eq!(client.refused("GET", &format!("/sobjects/Contact/deleted?{old}"), Value::Null).1, "INVALID_REPLICATION_DATE");
+    assert_eq!(
+        client.refused("GET", &format!("/sobjects/Contact/deleted?{old}"), Value::Null).1,
+        "INVALID_REPLICATION_DATE"
+    );
 }
 
 #[test]

@@ -16,8 +16,8 @@ use super::term::Term;
 use crate::connect::remote::Remote;
 use crate::connect::timer::RealTimer;
 use crate::connect::{Account, ReadOnly};
-use crate::engine::{self, Deps, EngineError, Options, Progress};
 use crate::engine::report::RunReport;
+use crate::engine::{self, Deps, EngineError, Options, Progress};
 use crate::merge::ChangeSet;
 use crate::plan::ir::{SyncId, SyncPlan};
 use crate::schema::SystemKind;
@@ -174,9 +174,10 @@ pub fn state_failed(error: &StateError, path: &Path) -> CliError {
                  external ids"
             )),
         },
-        StateError::Format(_) => {
-            CliError::State { message, help: Some("use the twinmap version that wrote it, or a newer one".to_owned()) }
-        }
+        StateError::Format(_) => CliError::State {
+            message,
+            help: Some("use the twinmap version that wrote it, or a newer one".to_owned()),
+        },
         StateError::Other(_) => CliError::State { message, help: None },
     }
 }

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use super::App;
 use super::error::{CliError, CliResult};
 use super::exit::Exit;
+use super::load;
 use super::operate::{Done, Job, drive, syncs};
 use super::project::write_atomically;
-use super::load;
 use crate::engine::Options;
 use crate::report::changes;
 

@@ -75,7 +75,12 @@ impl Context for Facts<'_> {
             self.plan.system(system).map_or("?", |system| system.name.as_str())
         };
         let Some(owner) = self.owner_in(from.index(), |owner| same_id(&owner.id, id)) else {
-            return otherwise(self, target.index(), &map.unmatched, format!("{} has no owner {id}", name(from)));
+            return otherwise(
+                self,
+                target.index(),
+                &map.unmatched,
+                format!("{} has no owner {id}", name(from)),
+            );
         };
         let email = owner.email.to_lowercase();
         let wanted = pairs.get(&email).unwrap_or(&email);

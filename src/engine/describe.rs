@@ -7,9 +7,9 @@ use super::error::EngineResult;
 use super::ops::{Op, OpKind, Ref};
 use super::session::Session;
 use crate::connect::remote::AssociateAction;
+use crate::merge::Action;
 use crate::merge::change::{self, Change, ChangeSet, Cost, FieldChange, Frame, Summary};
 use crate::merge::guard::{broken_policies, counts, passed_limits};
-use crate::merge::Action;
 use crate::plan::ir::{ObjectId, Side, SyncId};
 use crate::schema::SystemKind;
 

@@ -255,7 +255,8 @@ impl Session<'_> {
         let Some(arm) = sync.arms.get(work.arm) else { return Ok(None) };
         let (left_id, right_id) =
             (RecordId::new(work.link.left.as_str()), RecordId::new(work.link.right.as_str()));
-        for (object, record, side) in [(sync.left, &left_id, Side::Left), (arm.right, &right_id, Side::Right)] {
+        for (object, record, side) in [(sync.left, &left_id, Side::Left), (arm.right, &right_id, Side::Right)]
+        {
             if self.unsettled.contains(&(object, record.clone())) {
                 return Ok(None);
             }
@@ -514,7 +515,7 @@ impl Session<'_> {
             fields: outcome.writes.iter().map(|write| self.sent(id, arm, write)).collect(),
             associations: BTreeMap::new(),
             to: None,
-                key: String::new(),
+            key: String::new(),
             association: String::new(),
             unique: unique.filter(|_| !self.options.ablation.no_external_id),
             source_stamp,

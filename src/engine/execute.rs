@@ -60,7 +60,8 @@ impl Session<'_> {
         }
         let mut late = Vec::new();
         for ((_, stage, object, _), ops) in groups {
-            let verb = ["creating", "updating", "associating", "archiving"].get(stage as usize).unwrap_or(&"");
+            let verb =
+                ["creating", "updating", "associating", "archiving"].get(stage as usize).unwrap_or(&"");
             let what = format!("{verb} {}.{}", self.system_name(object), self.object_name(object));
             self.deps.progress.stage(&what, ops.len() as u64);
             for batch in ops.chunks(self.batch_size(object)?) {
@@ -301,7 +302,9 @@ impl Session<'_> {
             }
             _ => Ok(sending
                 .iter()
-                .map(|item| (item.id.clone(), Outcome::Unknown { message: "no answer to a write".to_owned() }))
+                .map(|item| {
+                    (item.id.clone(), Outcome::Unknown { message: "no answer to a write".to_owned() })
+                })
                 .collect()),
         }
     }
@@ -311,12 +314,8 @@ impl Session<'_> {
         let spec = |name: &str| {
             shape.and_then(|shape| shape.fields.iter().find(|field| &*field.name == name)).cloned()
         };
-        let mut fields: Vec<_> = item
-            .op
-            .fields
-            .iter()
-            .filter_map(|sent| Some((spec(&sent.field)?, sent.after.clone())))
-            .collect();
+        let mut fields: Vec<_> =
+            item.op.fields.iter().filter_map(|sent| Some((spec(&sent.field)?, sent.after.clone()))).collect();
         let found = self.plan().object(object);
         let stamp = found.and_then(|found| found.fields.get(found.op_stamp?.index()));
         if let Some(field) = stamp.and_then(|field| spec(&field.name))
@@ -335,10 +334,7 @@ impl Session<'_> {
             Some(id) => {
                 let cas = shape.is_some_and(|shape| shape.kind == SystemKind::Salesforce)
                     && !self.options.ablation.no_cas;
-                WriteKind::Update {
-                    id: id.clone(),
-                    unmodified_since: item.op.stamp.filter(|_| cas),
-                }
+                WriteKind::Update { id: id.clone(), unmodified_since: item.op.stamp.filter(|_| cas) }
             }
         };
         WriteItem { op: item.id.as_str().into(), kind, fields, associations: Vec::new() }

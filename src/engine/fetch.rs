@@ -210,9 +210,11 @@ impl Session<'_> {
     pub async fn read_dirty(&mut self, sync: SyncId, dirty: &Dirty) -> EngineResult<()> {
         let found = self.sync(sync)?;
         let sides = std::iter::once((None, Side::Left, found.left)).chain(
-            found.arms.iter().enumerate().map(|(index, arm)| {
-                (Some(index), Side::Right, object_on(found, arm, Side::Right))
-            }),
+            found
+                .arms
+                .iter()
+                .enumerate()
+                .map(|(index, arm)| (Some(index), Side::Right, object_on(found, arm, Side::Right))),
         );
         for (arm, side, object) in sides {
             let Some(ids) = dirty.get(&object) else { continue };

@@ -35,7 +35,13 @@ impl Session<'_> {
         let mut link = match self.link_for(op, id)? {
             Some(link) => link,
             None => {
-                self.store().set_outcome(op_id, "clone", id.as_str(), "belongs to another pair", self.now())?;
+                self.store().set_outcome(
+                    op_id,
+                    "clone",
+                    id.as_str(),
+                    "belongs to another pair",
+                    self.now(),
+                )?;
                 return Ok(Landed::Clone);
             }
         };
@@ -55,7 +61,13 @@ impl Session<'_> {
                 ledger.push(self.ledger_row(op, id, sent, &sent.before, &sent.rule)?);
             }
             for lost in self.blindly_lost(op, sent, back) {
-                ledger.push(self.ledger_row(op, id, sent, &lost.value, "edited while it was being written")?);
+                ledger.push(self.ledger_row(
+                    op,
+                    id,
+                    sent,
+                    &lost.value,
+                    "edited while it was being written",
+                )?);
             }
         }
         self.keep_associations(op, &mut link);
@@ -136,7 +148,9 @@ impl Session<'_> {
         if self.options.ablation.no_history_check || op.kind != OpKind::Update {
             return Vec::new();
         }
-        let Some(entries) = back.and_then(|record| record.history.get(&sent.field)) else { return Vec::new() };
+        let Some(entries) = back.and_then(|record| record.history.get(&sent.field)) else {
+            return Vec::new();
+        };
         let ty = self.field_type(op.object, &sent.field);
         let ours = entries.iter().position(|entry| stored_as(ty.as_ref(), &sent.after, &entry.value));
         let Some(ours) = ours else { return Vec::new() };
@@ -226,16 +240,16 @@ pub fn stored_as(ty: Option<&FieldType>, sent: &Value, got: &Value) -> bool {
         (Value::Number(sent), Value::Number(got)) => {
             let scale = match ty {
                 Some(
-                    FieldType::Decimal(digits)
-                    | FieldType::Money(digits)
-                    | FieldType::Percent { digits, .. },
+                    FieldType::Decimal(digits) | FieldType::Money(digits) | FieldType::Percent { digits, .. },
                 ) => digits.scale,
                 Some(FieldType::Int { .. }) => Some(0),
                 _ => None,
             };
             scale.is_some_and(|scale| sent.round_dp(scale) == got.round_dp(scale))
         }
-        (Value::DateTime(Millis(sent)), Value::DateTime(Millis(got))) => sent.div_euclid(1000) == got.div_euclid(1000),
+        (Value::DateTime(Millis(sent)), Value::DateTime(Millis(got))) => {
+            sent.div_euclid(1000) == got.div_euclid(1000)
+        }
         _ => false,
     }
 }

@@ -82,14 +82,10 @@ impl Session<'_> {
     /// Numbers of the rules of an arm in the order in which they are tried.
     fn rules(&self, sync: SyncId, arm: usize) -> EngineResult<Vec<usize>> {
         let Some(found) = self.sync(sync)?.arms.get(arm) else { return Ok(Vec::new()) };
-        let own = if self.options.ablation.no_external_id {
-            vec![]
-        } else {
-            vec![RIGHT_CARRIES, LEFT_CARRIES]
-        };
+        let own =
+            if self.options.ablation.no_external_id { vec![] } else { vec![RIGHT_CARRIES, LEFT_CARRIES] };
         let keys = found.matches.iter().enumerate();
-        let keys =
-            keys.filter_map(|(index, rule)| matches!(rule, Match::Keys { .. }).then_some(index));
+        let keys = keys.filter_map(|(index, rule)| matches!(rule, Match::Keys { .. }).then_some(index));
         Ok(own.into_iter().chain(keys).collect())
     }
 
@@ -236,7 +232,14 @@ impl Session<'_> {
     }
 
     /// A new pair that nothing has been agreed on yet.
-    pub fn new_link(&self, sync: SyncId, arm: usize, left: &str, right: &str, why: &str) -> EngineResult<Link> {
+    pub fn new_link(
+        &self,
+        sync: SyncId,
+        arm: usize,
+        left: &str,
+        right: &str,
+        why: &str,
+    ) -> EngineResult<Link> {
         let mut link = Link {
             id: 0,
             sync: self.sync(sync)?.name.clone(),

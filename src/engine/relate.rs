@@ -89,7 +89,13 @@ impl Session<'_> {
     }
 
     /// Ids at the far end of an association of a record; `None` = the answer did not say.
-    fn far_ids(&self, object: ObjectId, at: &Ref, end: &AssociationEnd, primary: bool) -> Option<BTreeSet<String>> {
+    fn far_ids(
+        &self,
+        object: ObjectId,
+        at: &Ref,
+        end: &AssociationEnd,
+        primary: bool,
+    ) -> Option<BTreeSet<String>> {
         if matches!(at, Ref::New { .. }) {
             return Some(BTreeSet::new());
         }

@@ -102,7 +102,11 @@ async fn cycle(
         }
         if approved.is_some() || round + 1 == ROUNDS {
             let note = |(object, id): &(ObjectId, RecordId)| {
-                format!("{}.{} {id} changed meanwhile", session.system_name(*object), session.object_name(*object))
+                format!(
+                    "{}.{} {id} changed meanwhile",
+                    session.system_name(*object),
+                    session.object_name(*object)
+                )
             };
             report.moved.extend(again.iter().map(note));
             unfinished.extend(again);
@@ -113,11 +117,7 @@ async fn cycle(
     finish(session, &all, &unfinished)
 }
 
-fn stop_if_guarded(
-    session: &Session<'_>,
-    set: &ChangeSet,
-    approved: Option<&ChangeSet>,
-) -> EngineResult<()> {
+fn stop_if_guarded(session: &Session<'_>, set: &ChangeSet, approved: Option<&ChangeSet>) -> EngineResult<()> {
     if set.stops.is_empty() {
         return Ok(());
     }
@@ -139,7 +139,13 @@ fn chosen_ops(
     let ops = order(draft).into_iter().filter_map(|index| draft.ops.get(index));
     let Some(approved) = approved else { return ops.cloned().collect() };
     let key = |change: &Change| {
-        (change.sync.clone(), change.system.clone(), change.source.clone(), change.record.clone(), change.action)
+        (
+            change.sync.clone(),
+            change.system.clone(),
+            change.source.clone(),
+            change.record.clone(),
+            change.action,
+        )
     };
     let mut wanted: BTreeMap<_, Vec<&Change>> = BTreeMap::new();
     for change in &approved.changes {
@@ -220,7 +226,9 @@ fn check_frame(session: &Session<'_>, set: &ChangeSet) -> EngineResult<()> {
 
 fn calls(deps: &Deps<'_>) -> BTreeMap<String, u64> {
     let known = deps.plan.systems.iter().zip(&deps.remotes);
-    known.filter_map(|(system, remote)| Some((system.name.clone(), remote.as_ref()?.calls().values().sum()))).collect()
+    known
+        .filter_map(|(system, remote)| Some((system.name.clone(), remote.as_ref()?.calls().values().sum())))
+        .collect()
 }
 
 /// `r20261124-201533-x7k2`: sorts by time, and two runs in one second differ.

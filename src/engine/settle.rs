@@ -143,7 +143,8 @@ impl Session<'_> {
         let (field, value): (Option<FieldSpec>, Value) = match &op.unique {
             Some((field, value)) => (spec(field), Value::text(value.as_str())),
             None => {
-                let telling = op.fields.iter().find(|sent| sent.row.is_some() && sent.after.as_text().is_some());
+                let telling =
+                    op.fields.iter().find(|sent| sent.row.is_some() && sent.after.as_text().is_some());
                 let Some(sent) = telling else { return Ok(None) };
                 (spec(&sent.field), sent.after.clone())
             }
@@ -216,9 +217,8 @@ impl Session<'_> {
                     })
                 })
             });
-        let landed = stamped && !self.options.ablation.no_op_stamp
-            || in_history
-            || self.holds_all(op, &record);
+        let landed =
+            stamped && !self.options.ablation.no_op_stamp || in_history || self.holds_all(op, &record);
         Ok(landed.then_some((id, Some(record))))
     }
 }

@@ -170,7 +170,8 @@ pub fn summary(set: &ChangeSet) -> String {
     }
     out.push('\n');
     if !set.cost.is_empty() {
-        let calls: Vec<String> = set.cost.iter().map(|(name, cost)| format!("{name} {}", cost.calls)).collect();
+        let calls: Vec<String> =
+            set.cost.iter().map(|(name, cost)| format!("{name} {}", cost.calls)).collect();
         let _ = writeln!(out, "calls to apply it: {}", calls.join(", "));
     }
     out
@@ -184,7 +185,9 @@ pub fn markdown(set: &ChangeSet, most: usize) -> String {
     };
     let mut out = format!("### twinmap plan\n\n{}\n", summary(set).trim_end());
     if !set.changes.is_empty() {
-        out.push_str("\n| | record | from | field | before | after | rule |\n|---|---|---|---|---|---|---|\n");
+        out.push_str(
+            "\n| | record | from | field | before | after | rule |\n|---|---|---|---|---|---|---|\n",
+        );
     }
     for change in set.changes.iter().take(most) {
         let sign = match change.action {

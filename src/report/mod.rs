@@ -8,7 +8,8 @@ pub mod run;
 /// A value's text without control and direction characters, at most `most` characters.
 pub fn clean(text: &str, most: usize) -> String {
     let hidden = |c: char| {
-        c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     let mut out: String = text.chars().map(|c| if hidden(c) { ' ' } else { c }).collect();
     if out.chars().count() > most {

@@ -35,7 +35,13 @@ pub fn text(report: &RunReport, colour: bool) -> String {
         );
     }
     let calls: Vec<String> = report.calls.iter().map(|(name, n)| format!("{name} {n}")).collect();
-    let _ = writeln!(out, "run {}: read {}; calls: {}", report.run, count(counts.read, "record"), calls.join(", "));
+    let _ = writeln!(
+        out,
+        "run {}: read {}; calls: {}",
+        report.run,
+        count(counts.read, "record"),
+        calls.join(", ")
+    );
     for failure in report.failures.iter().take(20) {
         let record = if failure.record.is_empty() { "(new)" } else { &failure.record };
         let _ = writeln!(

@@ -77,9 +77,8 @@ impl Sandbox {
             let start = hubspot::Start { token: &hubspot_token, seed, setup };
             hubspot::HubSpot::new(clock.clone(), log.clone(), &universe, &start)
         };
-        let salesforce =
-            {
-            let start = salesforce::Start { token: &salesforce_token, setup: true };
+        let salesforce = {
+            let start = salesforce::Start { token: &salesforce_token, setup };
             salesforce::Salesforce::new(clock.clone(), log.clone(), &universe, &start)
         };
         Self {

@@ -35,7 +35,8 @@ pub fn members(body: &Map<String, Value>, key: &str) -> Result<Map<String, Value
 /// The person who does it: `by`, or somebody.
 pub fn person(org: &Org, body: &Map<String, Value>) -> Result<Who, Fault> {
     let by = body.get("by").and_then(Value::as_str);
-    let unknown = || Fault::new(400, "INVALID_ARGUMENT", format!("no user {by:?}: name an e-mail address of a User"));
+    let unknown =
+        || Fault::new(400, "INVALID_ARGUMENT", format!("no user {by:?}: name an e-mail address of a User"));
     match (find_user(org, by), by) {
         (Some(user), by) => Ok(Who { user, by: by.map_or_else(|| "person".to_owned(), str::to_owned) }),
         // A made-up name is written as the first person, under that name in the log.

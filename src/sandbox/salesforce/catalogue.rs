@@ -182,14 +182,35 @@ pub fn complete(json: &mut Map<String, Value>) {
 }
 
 const FALSE: &[&str] = &[
-    "custom", "searchable", "layoutable", "mergeable", "mruEnabled", "triggerable", "activateable", "customSetting",
-    "deepCloneable", "deprecatedAndHidden", "feedEnabled", "hasSubtypes", "isInterface", "isSubtype",
-    "compactLayoutable", "searchLayoutable",
+    "custom",
+    "searchable",
+    "layoutable",
+    "mergeable",
+    "mruEnabled",
+    "triggerable",
+    "activateable",
+    "customSetting",
+    "deepCloneable",
+    "deprecatedAndHidden",
+    "feedEnabled",
+    "hasSubtypes",
+    "isInterface",
+    "isSubtype",
+    "compactLayoutable",
+    "searchLayoutable",
 ];
 const EMPTY: &[&str] = &["actionOverrides", "childRelationships", "namedLayoutInfos"];
 const NULL: &[&str] = &[
-    "associateEntityType", "associateParentEntity", "defaultImplementation", "extendedBy", "extendsInterfaces",
-    "implementedBy", "implementsInterfaces", "listviewable", "lookupLayoutable", "networkScopeFieldName",
+    "associateEntityType",
+    "associateParentEntity",
+    "defaultImplementation",
+    "extendedBy",
+    "extendsInterfaces",
+    "implementedBy",
+    "implementsInterfaces",
+    "listviewable",
+    "lookupLayoutable",
+    "networkScopeFieldName",
 ];
 
 fn system_id(label: &str) -> Value {

@@ -46,7 +46,11 @@ fn write(org: &mut Org, call: &Call<'_>, action: Action) -> Result<Reply, Fault>
         let id = body.iter().find(|(key, _)| key.eq_ignore_ascii_case("id")).and_then(|(_, v)| v.as_str());
         if let Some(id) = id.and_then(Id::parse) {
             if seen.contains(&id) {
-                return Err(Fault::record("DUPLICATE_VALUE", format!("duplicate id specified: {id}"), [""; 0]));
+                return Err(Fault::record(
+                    "DUPLICATE_VALUE",
+                    format!("duplicate id specified: {id}"),
+                    [""; 0],
+                ));
             }
             seen.push(id);
         }
@@ -93,7 +97,11 @@ fn each<T>(
     org.begin();
     let results: Vec<Result<Done, Fault>> = items.iter().map(|item| work(org, item)).collect();
     let roll_back = all_or_none && results.iter().any(Result::is_err);
-    if roll_back { org.rollback() } else { org.commit() }
+    if roll_back {
+        org.rollback()
+    } else {
+        org.commit()
+    }
     list(results.into_iter().map(|result| match result {
         Ok(_) if roll_back => failure(&rolled_back(), failed_created),
         Ok((id, created)) => success(id, created),
@@ -158,9 +166,8 @@ fn update(org: &mut Org, who: &Who, body: &Map<String, Value>) -> Result<Done, F
     if text.is_empty() {
         return Err(Fault::record("MISSING_ARGUMENT", "Id not specified in an update call", [""; 0]));
     }
-    let id = Id::parse(text).ok_or_else(|| {
-        Fault::record("MALFORMED_ID", format!("bad id {text}"), ["Id"])
-    })?;
+    let id =
+        Id::parse(text).ok_or_else(|| Fault::record("MALFORMED_ID", format!("bad id {text}"), ["Id"]))?;
     dml::update(org, who, at, id, &body).map(|()| (id, None)).map_err(as_item)
 }
 

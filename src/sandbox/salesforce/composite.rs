@@ -17,7 +17,11 @@ pub fn composite(sf: &mut Salesforce, call: &Call<'_>) -> Result<Reply, Fault> {
     let body = call.object()?;
     let calls = match body.get("compositeRequest") {
         Some(Value::Array(calls)) if !calls.is_empty() => calls,
-        _ => return Err(Fault::malformed("The compositeRequest list is missing or empty at [line:1, column:1]")),
+        _ => {
+            return Err(Fault::malformed(
+                "The compositeRequest list is missing or empty at [line:1, column:1]",
+            ));
+        }
     };
     check(calls)?;
     let all_or_none = body.get("allOrNone").and_then(Value::as_bool).unwrap_or(false);
@@ -43,7 +47,9 @@ fn check(calls: &[Value]) -> Result<(), Fault> {
         let name = call.get("referenceId").and_then(Value::as_str).unwrap_or_default();
         let fits = name.chars().all(|c| c.is_alphanumeric() || c == '_') && !name.is_empty();
         if !fits {
-            return invalid(format!("Invalid referenceId '{name}': letters, digits and underscores are allowed"));
+            return invalid(format!(
+                "Invalid referenceId '{name}': letters, digits and underscores are allowed"
+            ));
         }
         if names.contains(&name) {
             return invalid(format!("Duplicate referenceId '{name}'"));
@@ -65,7 +71,11 @@ pub fn run(sf: &mut Salesforce, outer: &Call<'_>, calls: &[Value], all_or_none: 
         done.push((name, reply));
     }
     let undo = failed && all_or_none;
-    if undo { sf.org.rollback() } else { sf.org.commit() }
+    if undo {
+        sf.org.rollback()
+    } else {
+        sf.org.commit()
+    }
     let answers = done.into_iter().map(|(name, reply)| {
         let reply = if undo && reply.status < 300 { halted() } else { reply };
         answer(name, reply)
@@ -116,8 +126,10 @@ fn request(outer: &Call<'_>, call: &Value, done: &[(String, Reply)]) -> Result<(
         let message = format!("The url '{url}' must start with /services/data/vXX.X");
         return Err(Fault::new(400, "BAD_REQUEST", message));
     };
-    let refused = matches!(rest.iter().map(String::as_str).collect::<Vec<_>>().as_slice(),
-        ["composite"] | ["composite", "batch" | "tree" | "graph", ..]);
+    let refused = matches!(
+        rest.iter().map(String::as_str).collect::<Vec<_>>().as_slice(),
+        ["composite"] | ["composite", "batch" | "tree" | "graph", ..]
+    );
     if refused {
         return Err(Fault::new(400, "BAD_REQUEST", "This resource is not allowed in a composite request"));
     }
@@ -179,7 +191,10 @@ fn fill(text: &str, done: &[(String, Reply)], place: Fill) -> Result<String, Fau
             Fault::new(400, "PROCESSING_HALTED", message)
         })?;
         if place == Fill::Url {
-            out.push_str(&percent_encoding::utf8_percent_encode(&value, percent_encoding::NON_ALPHANUMERIC).to_string());
+            out.push_str(
+                &percent_encoding::utf8_percent_encode(&value, percent_encoding::NON_ALPHANUMERIC)
+                    .to_string(),
+            );
         } else {
             out.push_str(&value);
         }
@@ -198,7 +213,9 @@ fn look_up(reference: &str, done: &[(String, Reply)]) -> Option<String> {
         if !key.is_empty() {
             doc = doc.get(key)?.clone();
         }
-        for index in indices.split('[').map(|index| index.trim_end_matches(']')).filter(|index| !index.is_empty()) {
+        for index in
+            indices.split('[').map(|index| index.trim_end_matches(']')).filter(|index| !index.is_empty())
+        {
             doc = doc.at(index.parse().ok()?)?.clone();
         }
     }
@@ -226,7 +243,8 @@ pub fn batch(sf: &mut Salesforce, call: &Call<'_>) -> Result<Reply, Fault> {
     let mut failed = false;
     for inner in calls {
         if failed && halt {
-            let fault = Fault::new(412, "BATCH_PROCESSING_HALTED", "Batch processing was halted by a failed request");
+            let fault =
+                Fault::new(412, "BATCH_PROCESSING_HALTED", "Batch processing was halted by a failed request");
             results.push(object([("statusCode", Doc::from(412i64)), ("result", fault.body())]));
             continue;
         }
@@ -244,7 +262,7 @@ pub fn batch(sf: &mut Salesforce, call: &Call<'_>) -> Result<Reply, Fault> {
         let result = match reply.body {
             Body::Json(doc) => doc,
             Body::Empty => Doc::Null,
-            };
+        };
         results.push(object([("statusCode", Doc::from(i64::from(reply.status))), ("result", result)]));
     }
     Ok(Reply::json(200, object([("hasErrors", failed.into()), ("results", list(results))])))

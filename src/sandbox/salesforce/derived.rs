@@ -43,9 +43,7 @@ pub fn value(org: &Org, object: &Object, row: &Row, field: &Field) -> Cell {
         ("Task", "IsClosed") => Cell::Bool(read("Status").as_text() == Some("Completed")),
         ("Task", "IsHighPriority") => Cell::Bool(read("Priority").as_text() == Some("High")),
         ("Task", "AccountId") => account_of(org, &[read("WhatId"), read("WhoId")]),
-        (_, name) if name.ends_with("Address") => {
-            address(org, object, row, name.trim_end_matches("Address"))
-        }
+        (_, name) if name.ends_with("Address") => address(org, object, row, name.trim_end_matches("Address")),
         _ => Cell::Null,
     }
 }

@@ -71,7 +71,9 @@ fn brief(meta: &Object, version: u16) -> Doc {
     let mut doc = object([]);
     for key in SUMMARY {
         let value = meta.json.get(*key).map_or(Doc::Null, Doc::from);
-        let value = if value == Doc::Null && !matches!(*key, "associateEntityType" | "associateParentEntity" | "keyPrefix") {
+        let value = if value == Doc::Null
+            && !matches!(*key, "associateEntityType" | "associateParentEntity" | "keyPrefix")
+        {
             Doc::Bool(false)
         } else {
             value
@@ -216,12 +218,10 @@ fn record_types(meta: &Object, version: u16) -> Doc {
 fn layouts(meta: &Object, only: Option<Id>) -> Doc {
     let wanted = |id: Id| only.is_none_or(|only| only == id);
     let mapping = |id: Id, name: &str, developer_name: &str, default: bool| {
-        let picklists = meta.live_fields().filter(|(_, field)| !field.choices.is_empty()).map(|(_, field)| {
-            object([
-                ("picklistName", (&field.name).into()),
-                ("picklistValues", offered(meta, id, field)),
-            ])
-        });
+        let picklists =
+            meta.live_fields().filter(|(_, field)| !field.choices.is_empty()).map(|(_, field)| {
+                object([("picklistName", (&field.name).into()), ("picklistValues", offered(meta, id, field))])
+            });
         object([
             ("active", true.into()),
             ("available", true.into()),
@@ -239,7 +239,8 @@ fn layouts(meta: &Object, only: Option<Id>) -> Doc {
         .iter()
         .filter(|kind| wanted(kind.id))
         .map(|kind| mapping(kind.id, &kind.name, &kind.developer_name, kind.default));
-    let master = wanted(Id::MASTER).then(|| mapping(Id::MASTER, "Master", "Master", meta.record_types.is_empty()));
+    let master =
+        wanted(Id::MASTER).then(|| mapping(Id::MASTER, "Master", "Master", meta.record_types.is_empty()));
     object([
         ("layouts", Doc::List(Vec::new())),
         ("recordTypeMappings", list(own.chain(master))),
@@ -249,7 +250,8 @@ fn layouts(meta: &Object, only: Option<Id>) -> Doc {
 
 fn offered(meta: &Object, kind: Id, field: &Field) -> Doc {
     let choices = field.choices.iter().filter(|choice| choice.active);
-    let subset = meta.record_types.iter().find(|known| known.id == kind).and_then(|k| k.picklists.get(&field.name));
+    let subset =
+        meta.record_types.iter().find(|known| known.id == kind).and_then(|k| k.picklists.get(&field.name));
     list(choices.filter(|choice| subset.is_none_or(|subset| subset.contains(&choice.value))).map(|choice| {
         object([
             ("active", true.into()),

@@ -47,7 +47,8 @@ pub fn create(org: &mut Org, who: &Who, object: usize, body: &Map<String, Value>
         check_owner(org, meta, &changes)?;
         let (name, prefix) = (meta.name.clone(), meta.key_prefix.clone());
         let now = org.now();
-        let id = org.tables.get_mut(object).map(|table| table.next_id(&prefix)).ok_or_else(Fault::not_found)?;
+        let id =
+            org.tables.get_mut(object).map(|table| table.next_id(&prefix)).ok_or_else(Fault::not_found)?;
         let mut row = Row::new(id, now, who.user);
         let logged = log_fields(org, object, &changes);
         for (field, cell) in changes {
@@ -61,7 +62,13 @@ pub fn create(org: &mut Org, who: &Who, object: usize, body: &Map<String, Value>
     })
 }
 
-pub fn update(org: &mut Org, who: &Who, object: usize, id: Id, body: &Map<String, Value>) -> Result<(), Fault> {
+pub fn update(
+    org: &mut Org,
+    who: &Who,
+    object: usize,
+    id: Id,
+    body: &Map<String, Value>,
+) -> Result<(), Fault> {
     org.transaction(|org| {
         let row = live(org, object, id)?.clone();
         let meta = org.schema.get(object).ok_or_else(Fault::not_found)?;
@@ -156,7 +163,9 @@ fn touch(org: &Org, who: &Who, row: &mut Row) {
 pub fn live(org: &Org, object: usize, id: Id) -> Result<&Row, Fault> {
     match org.table(object).and_then(|table| table.get(id)) {
         Some(row) if row.deleted.is_none() => Ok(row),
-        Some(_) => Err(Fault { status: 404, ..Fault::record("ENTITY_IS_DELETED", "entity is deleted", [""; 0]) }),
+        Some(_) => {
+            Err(Fault { status: 404, ..Fault::record("ENTITY_IS_DELETED", "entity is deleted", [""; 0]) })
+        }
         None => Err(Fault::not_found()),
     }
 }
@@ -197,12 +206,12 @@ pub fn upsert(
 
 /// A field that records can be found by.
 pub fn key_field<'a>(meta: &'a Object, name: &str) -> Result<(u16, &'a Field), Fault> {
-    meta.find(name).filter(|(_, field)| field.ty == Type::Id || field.external_id || field.id_lookup).ok_or_else(
-        || {
+    meta.find(name)
+        .filter(|(_, field)| field.ty == Type::Id || field.external_id || field.id_lookup)
+        .ok_or_else(|| {
             let message = format!("Provided external ID field does not exist or is not accessible: {name}");
             Fault::new(404, "NOT_FOUND", message)
-        },
-    )
+        })
 }
 
 fn malformed_id(field: &Field, value: &str) -> Fault {
@@ -249,7 +258,12 @@ fn changes(org: &Org, meta: &Object, verb: Verb, body: &Map<String, Value>) -> R
 }
 
 /// `"Account": {"Ext__c": "42"}`
-fn parent_by_key(org: &Org, meta: &Object, field: &Field, parent: &Map<String, Value>) -> Result<Cell, Fault> {
+fn parent_by_key(
+    org: &Org,
+    meta: &Object,
+    field: &Field,
+    parent: &Map<String, Value>,
+) -> Result<Cell, Fault> {
     let typed = parent.get("attributes").and_then(|attributes| attributes.get("type")?.as_str());
     let target = match (typed, field.refers.as_slice()) {
         (Some(name), _) => name,
@@ -377,7 +391,9 @@ fn unique(org: &Org, object: usize, meta: &Object, own: Option<Id>, changes: &Ch
 }
 
 fn check_owner(org: &Org, meta: &Object, changes: &Changes) -> Result<(), Fault> {
-    let Some(owner) = meta.find("OwnerId").and_then(|(at, _)| changes.get(&at)?.as_id()) else { return Ok(()) };
+    let Some(owner) = meta.find("OwnerId").and_then(|(at, _)| changes.get(&at)?.as_id()) else {
+        return Ok(());
+    };
     let Some((at, row)) = org.find(owner) else { return Ok(()) };
     let Some(users) = org.schema.get(at).filter(|object| object.name == "User") else { return Ok(()) };
     if org.read_by_name(users, row, "IsActive") == Cell::Bool(true) {
@@ -425,7 +441,9 @@ fn after_update(org: &mut Org, object: usize, id: Id) {
 /// One primary contact role per opportunity: the newest takes it from the others.
 fn one_primary(org: &mut Org, object: usize, id: Id) {
     let Some(meta) = org.schema.get(object) else { return };
-    let (Some((primary, _)), Some((of, _))) = (meta.find("IsPrimary"), meta.find("OpportunityId")) else { return };
+    let (Some((primary, _)), Some((of, _))) = (meta.find("IsPrimary"), meta.find("OpportunityId")) else {
+        return;
+    };
     let Some(table) = org.table(object) else { return };
     let Some(row) = table.get(id).filter(|row| *row.cell(primary) == Cell::Bool(true)) else { return };
     let (opportunity, now) = (row.cell(of).as_id(), org.now());

@@ -169,7 +169,9 @@ fn base_url(request: &Request) -> String {
 /// `GET /services/data/vXX.X`
 fn resources(version: u16) -> Doc {
     let mut doc = object([]);
-    for name in ["composite", "jobs", "limits", "query", "queryAll", "search", "sobjects", "tooling", "ui-api"] {
+    for name in
+        ["composite", "jobs", "limits", "query", "queryAll", "search", "sobjects", "tooling", "ui-api"]
+    {
         doc.push(name, format!("/services/data/v{version}.0/{name}"));
     }
     doc

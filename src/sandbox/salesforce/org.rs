@@ -111,7 +111,9 @@ impl Org {
     }
 
     pub fn put(&mut self, object: usize, row: Row) {
-        let (Some(meta), Some(table)) = (self.schema.get(object), self.tables.get_mut(object)) else { return };
+        let (Some(meta), Some(table)) = (self.schema.get(object), self.tables.get_mut(object)) else {
+            return;
+        };
         let id = row.id;
         let undo = match table.put(meta, row) {
             Some(row) => Undo::Restore { object, row },
@@ -149,7 +151,11 @@ impl Org {
     pub fn transaction<T, E>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
         self.begin();
         let result = work(self);
-        if result.is_ok() { self.commit() } else { self.rollback() }
+        if result.is_ok() {
+            self.commit()
+        } else {
+            self.rollback()
+        }
         result
     }
 

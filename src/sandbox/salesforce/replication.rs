@@ -22,11 +22,13 @@ fn window(org: &Org, call: &Call<'_>, object: usize, reach: i64) -> Result<(i64,
         // A `+` that the client did not encode arrives as a blank.
         let millis = time::parse_datetime(&text.replace(' ', "+"));
         let message = format!("{name}: '{text}' is not a valid date and time");
-        millis.map(|m| m - m.rem_euclid(MINUTE)).ok_or_else(|| Fault::new(400, "INVALID_REPLICATION_DATE", message))
+        millis
+            .map(|m| m - m.rem_euclid(MINUTE))
+            .ok_or_else(|| Fault::new(400, "INVALID_REPLICATION_DATE", message))
     };
     let (start, end) = (at("start")?, at("end")?);
     let refuse = |message: &str| Err(Fault::new(400, "INVALID_REPLICATION_DATE", message));
-    if end - start <= MINUTE - 1 {
+    if end - start < MINUTE {
         return refuse("endDate must be at least one minute greater than startDate");
     }
     if start < org.now() - reach {
@@ -40,10 +42,7 @@ pub fn updated(org: &Org, call: &Call<'_>, at: usize) -> Result<Reply, Fault> {
     let covered = end.min(org.now());
     let Some(table) = org.table(at) else { return Err(Fault::not_found()) };
     let ids = table.live().filter(|row| row.stamp >= start && row.stamp < end).map(|row| row.id.to_string());
-    Ok(Reply::json(
-        200,
-        object([("ids", list(ids)), ("latestDateCovered", time::datetime(covered).into())]),
-    ))
+    Ok(Reply::json(200, object([("ids", list(ids)), ("latestDateCovered", time::datetime(covered).into())])))
 }
 
 pub fn deleted(org: &Org, call: &Call<'_>, at: usize) -> Result<Reply, Fault> {

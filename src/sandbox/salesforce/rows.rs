@@ -104,8 +104,7 @@ fn by_key(org: &mut Org, call: &Call<'_>, at: usize, field: &str, value: &str) -
             }
             let by_id = key.ty == Type::Id;
             let (field, body) = (key.name.clone(), call.object()?);
-            let done =
-                dml::upsert(org, &call.who, at, &field, value, &body, call.flag("updateOnly"))?;
+            let done = dml::upsert(org, &call.who, at, &field, value, &body, call.flag("updateOnly"))?;
             Ok(match done {
                 Upserted::Created(id) => {
                     let created = (call.version >= 46).then_some(true);
@@ -148,7 +147,11 @@ fn precondition(row: &Row, call: &Call<'_>) -> Result<(), Fault> {
 }
 
 fn changed() -> Fault {
-    Fault::new(412, "PRECONDITION_FAILED", "One or more of the preconditions in the request headers evaluated to false")
+    Fault::new(
+        412,
+        "PRECONDITION_FAILED",
+        "One or more of the preconditions in the request headers evaluated to false",
+    )
 }
 
 fn bad_header(name: &str, text: &str) -> Fault {

@@ -43,6 +43,9 @@ pub const NEW_BUSINESS: &str = "0125g000000AAAA";
 pub const PARTNER: &str = "0125g000000AAAB";
 const HOUSEHOLD: &str = "01254000001upcK";
 
+/// Object, id, developer name, name, default, stages.
+type TypeRow<'a> = (&'static str, &'a str, &'a str, &'a str, bool, &'a [&'a str]);
+
 pub struct Seeder<'a> {
     org: &'a mut Org,
     rng: Rng,
@@ -207,7 +210,7 @@ impl Seeder<'_> {
 
     fn record_types(&mut self) {
         let all: Vec<&str> = STAGES.iter().map(|stage| stage.0).collect();
-        let types: [(&'static str, &str, &str, &str, bool, &[&str]); 3] = [
+        let types: [TypeRow<'_>; 3] = [
             ("Account", HOUSEHOLD, "Household", "Household", true, &[]),
             ("Opportunity", NEW_BUSINESS, "New_Business", "New Business", true, &all),
             ("Opportunity", PARTNER, "Partner", "Partner", false, PARTNER_STAGES),
@@ -328,7 +331,8 @@ impl Seeder<'_> {
             let id = self.put("Opportunity", row, cells);
             let people = deal.contacts.iter().filter_map(|&n| contacts.get(n).copied().flatten());
             for (n, contact) in people.enumerate() {
-                let role = Row { created: made.0, modified: made.1, ..self.row("OpportunityContactRole", owner) };
+                let role =
+                    Row { created: made.0, modified: made.1, ..self.row("OpportunityContactRole", owner) };
                 let cells = vec![
                     ("OpportunityId", Cell::Ref(id)),
                     ("ContactId", Cell::Ref(contact)),

@@ -171,7 +171,13 @@ mod tests {
 
     #[test]
     fn releases_have_their_names() {
-        for (version, name) in [(31, "Summer '14"), (32, "Winter '15"), (62, "Winter '25"), (66, "Spring '26"), (68, "Winter '27")] {
+        for (version, name) in [
+            (31, "Summer '14"),
+            (32, "Winter '15"),
+            (62, "Winter '25"),
+            (66, "Spring '26"),
+            (68, "Winter '27"),
+        ] {
             assert_eq!(release(version), name);
         }
     }

@@ -68,7 +68,8 @@ enum Term {
 /// The rows of the answer: one per group.
 pub fn aggregate(scope: &Scope<'_>, query: &Query, which: Rows) -> Result<Vec<Doc>, Fault> {
     let (org, meta) = (scope.org, scope.meta()?);
-    let group: Vec<Term> = query.group.iter().map(|operand| term(scope, operand)).collect::<Result<_, _>>()?;
+    let group: Vec<Term> =
+        query.group.iter().map(|operand| term(scope, operand)).collect::<Result<_, _>>()?;
     let columns = columns(scope, query, &group)?;
     let plain = Query { order: Vec::new(), ..query.clone() };
     let mut groups: Vec<(Vec<Cell>, Vec<&Row>)> = Vec::new();
@@ -141,7 +142,8 @@ fn columns(scope: &Scope<'_>, query: &Query, group: &[Term]) -> Result<Vec<Colum
         let term = term(scope, operand)?;
         let own = match (&term, operand) {
             (Term::Value { place }, Operand::Path(path)) => {
-                let grouped = group.iter().any(|by| matches!(by, Term::Value { place: by } if same(by, place)));
+                let grouped =
+                    group.iter().any(|by| matches!(by, Term::Value { place: by } if same(by, place)));
                 if !grouped {
                     let what = format!("Field must be grouped or aggregated: {}", path.text());
                     return Err(scope.invalid("MALFORMED_QUERY", path.at, &what));
@@ -182,8 +184,12 @@ fn term(scope: &Scope<'_>, operand: &Operand) -> Result<Term, Fault> {
                 _ => None,
             };
             match place {
-                Some(place) if DATE_PARTS.contains(&function.as_str()) => Ok(Term::Part { part: function, place }),
-                place if FUNCTIONS.contains(&function.as_str()) && (place.is_some() || function == "count") => {
+                Some(place) if DATE_PARTS.contains(&function.as_str()) => {
+                    Ok(Term::Part { part: function, place })
+                }
+                place
+                    if FUNCTIONS.contains(&function.as_str()) && (place.is_some() || function == "count") =>
+                {
                     Ok(Term::Call { function, place })
                 }
                 _ => Err(scope.invalid("MALFORMED_QUERY", *at, &format!("Invalid function: {name}"))),
@@ -263,7 +269,9 @@ fn sort(
     for order in query.order.iter().rev() {
         // An alias of the SELECT list stands for its column.
         let alias = match &order.by {
-            Operand::Path(path) => columns.iter().find(|column| column.key.eq_ignore_ascii_case(&path.text())),
+            Operand::Path(path) => {
+                columns.iter().find(|column| column.key.eq_ignore_ascii_case(&path.text()))
+            }
             Operand::Call { .. } => None,
         };
         let by = match alias {
@@ -306,7 +314,8 @@ fn holds(scope: &Scope<'_>, meta: &Object, rows: &[&Row], expr: &Expr) -> Result
             let term = term(scope, left)?;
             let cell = of_group(scope.org, meta, rows, &term);
             let counts = matches!(&term, Term::Call { function, .. } if function.starts_with("count"));
-            let number = counts || matches!(&term, Term::Call { place: Some(place), .. } if matches!(place.ty, Type::Int | Type::Double));
+            let number = counts
+                || matches!(&term, Term::Call { place: Some(place), .. } if matches!(place.ty, Type::Int | Type::Double));
             let literals: Vec<&Literal> = match right {
                 Right::One(literal) => vec![literal],
                 Right::List(list) => list.iter().collect(),

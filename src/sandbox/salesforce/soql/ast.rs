@@ -49,7 +49,11 @@ pub enum FieldSet {
 pub enum Operand {
     Path(Path),
     /// `COUNT()` has no argument.
-    Call { name: String, argument: Option<Box<Operand>>, at: usize },
+    Call {
+        name: String,
+        argument: Option<Box<Operand>>,
+        at: usize,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq)]

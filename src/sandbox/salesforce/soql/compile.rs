@@ -36,15 +36,34 @@ pub enum Filter {
 
 #[derive(Debug, Clone)]
 pub enum Test {
-    Equal { value: Needle, not: bool },
-    In { values: Vec<Needle>, not: bool },
-    Ids { ids: BTreeSet<Id>, not: bool },
-    Order { op: Op, value: Cell },
+    Equal {
+        value: Needle,
+        not: bool,
+    },
+    In {
+        values: Vec<Needle>,
+        not: bool,
+    },
+    Ids {
+        ids: BTreeSet<Id>,
+        not: bool,
+    },
+    Order {
+        op: Op,
+        value: Cell,
+    },
     /// A span of days or of milliseconds: `[from, to)`.
-    Span { op: Op, from: Cell, to: Cell },
+    Span {
+        op: Op,
+        from: Cell,
+        to: Cell,
+    },
     Like(Vec<Piece>),
     /// Sets of values, one of which must be (or must not be) among the chosen ones.
-    Includes { sets: Vec<Vec<String>>, not: bool },
+    Includes {
+        sets: Vec<Vec<String>>,
+        not: bool,
+    },
 }
 
 /// A value to compare with; texts are folded.
@@ -158,10 +177,15 @@ impl<'a> Scope<'a> {
     fn test(&self, left: &Operand, op: Op, right: &Right) -> Result<Filter, Fault> {
         let path = match left {
             Operand::Path(path) => path,
-            Operand::Call { name, argument, at } => match (name.to_ascii_lowercase().as_str(), argument.as_deref()) {
-                ("tolabel" | "convertcurrency" | "format" | "converttimezone", Some(Operand::Path(path))) => path,
-                _ => return Err(self.invalid("MALFORMED_QUERY", *at, "unexpected function in WHERE")),
-            },
+            Operand::Call { name, argument, at } => {
+                match (name.to_ascii_lowercase().as_str(), argument.as_deref()) {
+                    (
+                        "tolabel" | "convertcurrency" | "format" | "converttimezone",
+                        Some(Operand::Path(path)),
+                    ) => path,
+                    _ => return Err(self.invalid("MALFORMED_QUERY", *at, "unexpected function in WHERE")),
+                }
+            }
         };
         let place = self.place(path)?;
         let field = place.object.and_then(|object| self.org.schema.get(object)?.field(place.field));
@@ -254,7 +278,8 @@ impl<'a> Scope<'a> {
             },
             (Type::Id | Type::Reference, _) => must("reference", ""),
             (Type::Compound, _) => {
-                let what = format!("field '{}' can not be filtered in a query call", field.map_or("", |f| &f.name));
+                let what =
+                    format!("field '{}' can not be filtered in a query call", field.map_or("", |f| &f.name));
                 Err(self.invalid("INVALID_FIELD", path.at, &what))
             }
             (_, Literal::Text(text)) if text.is_empty() => Ok(Cell::Null),
@@ -274,7 +299,8 @@ impl<'a> Scope<'a> {
                 (at(from)?, at(to)?)
             }
             _ => {
-                let what = format!("value of filter criterion for field '{}' must be of another type", place.name);
+                let what =
+                    format!("value of filter criterion for field '{}' must be of another type", place.name);
                 return Err(self.invalid("INVALID_FIELD", path.at, &what));
             }
         };

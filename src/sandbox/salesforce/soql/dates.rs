@@ -8,7 +8,9 @@ const UNITS: &[&str] = &["WEEK", "MONTH", "QUARTER", "YEAR", "FISCAL_QUARTER", "
 
 pub fn is_relative(name: &str) -> bool {
     PLAIN.contains(&name)
-        || ["LAST_", "THIS_", "NEXT_"].iter().any(|start| name.strip_prefix(start).is_some_and(|u| UNITS.contains(&u)))
+        || ["LAST_", "THIS_", "NEXT_"]
+            .iter()
+            .any(|start| name.strip_prefix(start).is_some_and(|u| UNITS.contains(&u)))
 }
 
 /// The first day and the day after the last one.

@@ -30,10 +30,11 @@ pub fn rows<'a>(scope: &Scope<'a>, query: &Query, which: Rows) -> Result<Vec<&'a
         (which == Rows::All || row.deleted.is_none())
             && filter.as_ref().is_none_or(|filter| holds(org, meta, row, filter))
     };
-    let mut found: Vec<&Row> = match filter.as_ref().and_then(|filter| candidates(org, meta, scope.object, filter, which)) {
-        Some(ids) => ids.iter().filter_map(|id| table.get(*id)).filter(takes).collect(),
-        None => table.rows().iter().filter(takes).collect(),
-    };
+    let mut found: Vec<&Row> =
+        match filter.as_ref().and_then(|filter| candidates(org, meta, scope.object, filter, which)) {
+            Some(ids) => ids.iter().filter_map(|id| table.get(*id)).filter(takes).collect(),
+            None => table.rows().iter().filter(takes).collect(),
+        };
     if !order.is_empty() {
         sort(org, meta, &mut found, &order);
     }
@@ -56,7 +57,10 @@ pub fn column(org: &Org, text: &str, query: &Query) -> Result<BTreeSet<Id>, Faul
         return Err(pointing("MALFORMED_QUERY", text, path.at, &what));
     }
     let meta = scope.meta()?;
-    Ok(rows(&scope, query, Rows::Live)?.into_iter().filter_map(|row| value(org, meta, row, &place).as_id()).collect())
+    Ok(rows(&scope, query, Rows::Live)?
+        .into_iter()
+        .filter_map(|row| value(org, meta, row, &place).as_id())
+        .collect())
 }
 
 /// Ids among which all rows of the filter are, when an id or an indexed field says so.
@@ -114,7 +118,8 @@ pub fn passes(cell: &Cell, test: &Test) -> bool {
             like(&chars, pieces)
         }),
         Test::Includes { sets, not } => {
-            let chosen: Vec<String> = cell.as_text().unwrap_or_default().split(';').map(|p| fold(p).collect()).collect();
+            let chosen: Vec<String> =
+                cell.as_text().unwrap_or_default().split(';').map(|p| fold(p).collect()).collect();
             sets.iter().any(|set| set.iter().all(|want| chosen.contains(want))) != *not
         }
     }
@@ -198,9 +203,13 @@ fn compile_order(scope: &Scope<'_>, order: &[Order]) -> Result<Vec<Key>, Fault> 
             Operand::Path(path) => path,
             Operand::Call { argument: Some(argument), .. } => match argument.as_ref() {
                 Operand::Path(path) => path,
-                Operand::Call { at, .. } => return Err(scope.invalid("MALFORMED_QUERY", *at, "unexpected function")),
+                Operand::Call { at, .. } => {
+                    return Err(scope.invalid("MALFORMED_QUERY", *at, "unexpected function"));
+                }
             },
-            Operand::Call { at, .. } => return Err(scope.invalid("MALFORMED_QUERY", *at, "unexpected function")),
+            Operand::Call { at, .. } => {
+                return Err(scope.invalid("MALFORMED_QUERY", *at, "unexpected function"));
+            }
         };
         let place = scope.place(path)?;
         let field = place.object.and_then(|object| scope.org.schema.get(object)?.field(place.field));

@@ -30,7 +30,9 @@ pub fn tokens(text: &str) -> Result<Vec<(Token, usize)>, Fault> {
                 at = end;
                 Token::Text(text)
             }
-            '0'..='9' => Token::Literal(run(&chars, &mut at, |c| c.is_ascii_alphanumeric() || ".:+-".contains(c))),
+            '0'..='9' => {
+                Token::Literal(run(&chars, &mut at, |c| c.is_ascii_alphanumeric() || ".:+-".contains(c)))
+            }
             '-' | '+' if chars.get(at + 1).is_some_and(char::is_ascii_digit) => {
                 at += 1;
                 let digits = run(&chars, &mut at, |c| c.is_ascii_digit() || c == '.' || c == 'E' || c == 'e');
@@ -137,7 +139,8 @@ pub fn pointing(code: &'static str, text: &str, at: usize, what: &str) -> Fault 
     let shown: String = flat.iter().skip(from).take(80).collect();
     let caret = " ".repeat(at - from);
     let row = text.chars().take(at).filter(|c| *c == '\n').count() + 1;
-    let column = at - text.chars().take(at).collect::<Vec<_>>().iter().rposition(|c| *c == '\n').map_or(0, |n| n + 1);
+    let column =
+        at - text.chars().take(at).collect::<Vec<_>>().iter().rposition(|c| *c == '\n').map_or(0, |n| n + 1);
     let message = format!("\n{shown}\n{caret}^\nERROR at Row:{row}:Column:{}\n{what}", column + 1);
     Fault::new(400, code, message)
 }

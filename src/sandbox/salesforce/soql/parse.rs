@@ -13,7 +13,11 @@ const MAX_LENGTH: usize = 100_000;
 
 pub fn parse(text: &str) -> Result<Query, Fault> {
     if text.chars().count() > MAX_LENGTH {
-        return Err(Fault::new(400, "QUERY_TOO_COMPLICATED", "SOQL statements cannot be longer than 100000 characters."));
+        return Err(Fault::new(
+            400,
+            "QUERY_TOO_COMPLICATED",
+            "SOQL statements cannot be longer than 100000 characters.",
+        ));
     }
     let mut parser = Parser { text, tokens: tokens(text)?, next: 0, depth: 0 };
     let query = parser.query()?;
@@ -113,7 +117,9 @@ impl Parser<'_> {
         let from_at = self.place();
         let from = self.name()?;
         self.word("AS");
-        let alias = self.alias(&["USING", "WHERE", "WITH", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "FOR", "ALL", "UPDATE"]);
+        let alias = self.alias(&[
+            "USING", "WHERE", "WITH", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "FOR", "ALL", "UPDATE",
+        ]);
         if self.word("USING") {
             self.expect_word("SCOPE")?;
             self.name()?;

@@ -20,13 +20,36 @@ pub struct Projection {
 
 #[derive(Debug)]
 enum Node {
-    Field { key: String, field: u16, label: bool },
+    Field {
+        key: String,
+        field: u16,
+        label: bool,
+    },
     /// The fields of the one that a reference points to.
-    Parent { key: String, field: u16, nodes: Vec<Node> },
+    Parent {
+        key: String,
+        field: u16,
+        nodes: Vec<Node>,
+    },
     /// Behind a reference to several objects: names, looked up per row.
-    Names { key: String, field: u16, names: Vec<String> },
-    Children { key: String, query: Box<Query>, object: usize, by: u16, projection: Projection },
-    TypeOf { key: String, field: u16, when: Vec<(usize, Vec<Node>)>, otherwise: Vec<String> },
+    Names {
+        key: String,
+        field: u16,
+        names: Vec<String>,
+    },
+    Children {
+        key: String,
+        query: Box<Query>,
+        object: usize,
+        by: u16,
+        projection: Projection,
+    },
+    TypeOf {
+        key: String,
+        field: u16,
+        when: Vec<(usize, Vec<Node>)>,
+        otherwise: Vec<String>,
+    },
 }
 
 impl Projection {
@@ -35,9 +58,13 @@ impl Projection {
         let mut nodes: Vec<Node> = Vec::new();
         for item in &query.select {
             match item {
-                Item::Operand { operand, alias } => operand_node(scope, operand, alias.as_deref(), &mut nodes)?,
+                Item::Operand { operand, alias } => {
+                    operand_node(scope, operand, alias.as_deref(), &mut nodes)?
+                }
                 Item::Children(child) => nodes.push(children(scope, child)?),
-                Item::TypeOf { field, when, otherwise } => nodes.push(type_of(scope, field, when, otherwise)?),
+                Item::TypeOf { field, when, otherwise } => {
+                    nodes.push(type_of(scope, field, when, otherwise)?)
+                }
                 Item::Fields(set) => all_fields(scope, query, meta, *set, &mut nodes)?,
             }
         }
@@ -121,7 +148,8 @@ fn write(
                 doc.push(key.clone(), parent);
             }
             Node::Names { key, field, names } => {
-                let parent = parent(org, meta, row, *field).map(|(meta, row)| named(org, version, meta, row, names));
+                let parent =
+                    parent(org, meta, row, *field).map(|(meta, row)| named(org, version, meta, row, names));
                 doc.push(key.clone(), parent);
             }
             Node::Children { key, query, object: child, projection, .. } => {
@@ -335,4 +363,3 @@ fn all_fields(
     }
     Ok(())
 }
-
