@@ -105,7 +105,11 @@ checks.oauthRefresh = async () => {
 
 checks.privacyDeletion = async () => {
   const contact = await crm.contacts.basicApi.create({ properties: { email: 'forget@client.example' } });
-  await crm.contacts.gdprApi.purge({ objectId: contact.id });
+  await client.apiRequest({
+    method: 'POST',
+    path: '/crm/v3/objects/contacts/gdpr-delete',
+    body: { objectId: contact.id },
+  });
   await refused(404, () => crm.contacts.basicApi.getById(contact.id));
 };
 

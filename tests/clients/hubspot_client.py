@@ -287,39 +287,46 @@ def activities_need_a_time():
 @check
 def merge_gives_a_new_id():
     a, b = new_company(name="Left", city="Rome"), new_company(name="Right", phone="1")
-    merged = client.api_request(
-        {"path": "/crm/v3/objects/companies/merge", "method": "POST",
-         "body": {"primaryObjectId": a.id, "objectIdToMerge": b.id}}
-    ).json()
-    assert merged["id"] not in (a.id, b.id)
+    api = companies.MergeApi(crm.companies.basic_api.api_client)
+    merged = api.merge(
+        public_merge_input=companies.PublicMergeInput(primary_object_id=a.id, object_id_to_merge=b.id)
+    )
+    assert merged.id not in (a.id, b.id)
     for old in (a.id, b.id):
         read = crm.companies.basic_api.get_by_id(company_id=old, properties=["name", "phone", "hs_merged_object_ids"])
-        assert read.id == merged["id"] and read.properties["name"] == "Left" and read.properties["phone"] == "1"
+        assert read.id == merged.id and read.properties["name"] == "Left" and read.properties["phone"] == "1"
 
 
 @check
 def lists_and_members():
-    made = client.api_request(
-        {"path": "/crm/v3/lists/", "method": "POST",
-         "body": {"name": "Chosen", "objectTypeId": "0-2", "processingType": "MANUAL"}}
-    ).json()["list"]
+    from hubspot.crm import lists
+
+    wanted = lists.ListCreateRequest(name="Chosen", object_type_id="0-2", processing_type="MANUAL")
+    made = crm.lists.lists_api.create(list_create_request=wanted).list
     company = new_company(name="Member")
-    added = client.api_request(
-        {"path": f"/crm/v3/lists/{made['listId']}/memberships/add", "method": "PUT", "body": [company.id, "1"]}
-    ).json()
-    assert added["recordsIdsAdded"] == [company.id] and added["recordIdsMissing"] == ["1"]
-    members = client.api_request({"path": f"/crm/v3/lists/{made['listId']}/memberships"}).json()["results"]
-    assert [m["recordId"] for m in members] == [company.id]
+    added = crm.lists.memberships_api.add(list_id=made.list_id, request_body=[company.id, "1"])
+    assert added.records_ids_added == [company.id] and added.record_ids_missing == ["1"]
+    members = crm.lists.memberships_api.get_page(list_id=made.list_id).results
+    assert [m.record_id for m in members] == [company.id]
+    found = crm.lists.lists_api.do_search(list_search_request=lists.ListSearchRequest(query="chos"))
+    assert found.total == 1 and found.lists[0].additional_properties["hs_list_size"] == "1"
 
 
 @check
 def limits_are_told_by_429():
+    from hubspot.crm import owners
+
     admin("settings", {"limits": {"burst": 3}})
     try:
-        seen = [client.api_request({"path": "/crm/v3/owners"}).status_code for _ in range(5)]
+        for _ in range(5):
+            crm.owners.owners_api.get_page()
+    except owners.ApiException as caught:
+        body = json.loads(caught.body)
+        assert caught.status == 429 and body["policyName"] == "TEN_SECONDLY_ROLLING", body
+    else:
+        raise AssertionError("no 429")
     finally:
         admin("settings", {"limits": None})
-    assert seen.count(429) >= 1, seen
 
 
 def main():

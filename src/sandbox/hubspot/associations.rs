@@ -179,7 +179,8 @@ fn inverse_in(portal: &Portal, ids: &[u32], id: u32) -> bool {
     portal.links.kind_of(id).is_some_and(|known| ids.contains(&known.inverse))
 }
 
-fn record(portal: &Portal, kind: Kind, id: &str) -> Result<Key, Fault> {
+/// The record that an end of an association names.
+pub fn record(portal: &Portal, kind: Kind, id: &str) -> Result<Key, Fault> {
     existing(portal, kind, id).map(|id| (kind, id))
 }
 

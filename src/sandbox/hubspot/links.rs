@@ -143,6 +143,12 @@ impl Links {
         self.rows.range(range).map(|(key, ids)| (key.3, ids.as_slice()))
     }
 
+    /// Every record that a record is associated with.
+    pub fn all(&self, from: Key) -> Vec<(Kind, u64, Vec<u32>)> {
+        let range = (from.0, from.1, Kind(0), 0)..=(from.0, from.1, Kind(u16::MAX), u64::MAX);
+        self.rows.range(range).map(|(key, ids)| (key.2, key.3, ids.clone())).collect()
+    }
+
     /// Makes `ids` the types from one record to the other, and their inverses back. Whether that changed anything.
     pub fn set(&mut self, from: Key, to: Key, mut ids: Vec<u32>) -> bool {
         ids.sort_unstable();

@@ -7,10 +7,16 @@ mod account;
 mod admin;
 mod answer;
 mod associations;
+mod automation;
 mod batch;
 mod computed;
+mod legacy;
+mod limits;
 mod link_types;
 mod links;
+mod lists;
+mod merge;
+mod oauth;
 mod objects;
 mod owners;
 mod pipelines;
@@ -21,12 +27,14 @@ mod request;
 mod routes;
 mod rules;
 mod schema;
+mod schemas;
 mod search;
 mod store;
 mod values;
+mod webhooks;
 mod world;
 
-use self::answer::{Fault, respond};
+use self::answer::{Answer, Fault, respond};
 use self::portal::Portal;
 use self::routes::Area;
 use super::core::clock::SimClock;
@@ -54,24 +62,33 @@ impl HubSpot {
         Self { portal, token: start.token.into() }
     }
 
+    /// The private app's token, or an OAuth access token that has not expired.
     fn authorised(&self, request: &Request) -> Result<(), Fault> {
         let given = request.header("authorization").and_then(|header| header.split_once(' '));
-        match given {
-            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") && token.trim() == self.token => {
-                Ok(())
-            }
-            _ => Err(Fault::new(
-                401,
-                "INVALID_AUTHENTICATION",
-                "Authentication credentials not found. This API supports OAuth 2.0 authentication and you can \
-                 find more details at https://developers.hubspot.com/docs/methods/auth/oauth-overview",
-            )),
+        let token =
+            given.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
+        match token {
+            Some(token) if token == self.token => Ok(()),
+            token => oauth::check(&self.portal, token.unwrap_or_default()),
         }
+    }
+
+    /// Checks who asks, whether they may, and how often; then does it.
+    fn answer(&mut self, area: Area, rest: &[&str], request: &Request, search: bool) -> Answer {
+        if area != Area::OAuth {
+            self.authorised(request)?;
+            let now = self.portal.now();
+            let limits = self.portal.settings.limits.clone();
+            self.portal.usage.take(limits.as_ref(), search, now)?;
+            account::check_scope(&self.portal, area, rest, &request.method)?;
+        }
+        routes::dispatch(&mut self.portal, area, rest, request)
     }
 }
 
 impl Face for HubSpot {
     fn handle(&mut self, request: &Request) -> Response {
+        self.portal.run_due();
         let segments = request.segments();
         if let ["_sandbox", rest @ ..] = segments.as_slice() {
             return admin::handle(&mut self.portal, rest, request);
@@ -80,8 +97,7 @@ impl Face for HubSpot {
         let search = area == Area::Objects && matches!(rest, [_, "search"]);
         self.portal.log.count("hubspot", if search { "search" } else { "api" });
         let correlation = self.portal.correlation();
-        let answer =
-            self.authorised(request).and_then(|()| routes::dispatch(&mut self.portal, area, rest, request));
+        let answer = self.answer(area, rest, request, search);
         let response = match answer {
             Ok((status, body)) => respond(status, &body),
             Err(fault) => respond(fault.status, &fault.body(&correlation)),
@@ -92,7 +108,11 @@ impl Face for HubSpot {
             .with("Vary", "origin, accept-encoding")
             .with("X-HubSpot-Correlation-Id", correlation);
         // Searches have a limit of their own and carry no headers of it.
-        if search { response } else { account::limits(&self.portal, response) }
+        if search || area == Area::OAuth {
+            return response;
+        }
+        let limits = self.portal.settings.limits.clone().unwrap_or_default();
+        self.portal.usage.headers(&limits, response)
     }
 }
 

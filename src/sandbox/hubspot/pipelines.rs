@@ -2,8 +2,10 @@
 
 use serde_json::{Map, Value as Json, json};
 
+use super::super::core::http::Request;
 use super::answer::{Answer, Fault, iso};
 use super::portal::Portal;
+use super::request;
 use super::store::Kind;
 use crate::value::Millis;
 
@@ -167,4 +169,141 @@ pub fn stages(portal: &Portal, kind: Kind, id: &str) -> Answer {
 pub fn stage(portal: &Portal, kind: Kind, id: &str, stage: &str) -> Answer {
     let known = find(portal, kind, id)?.stages.iter().find(|s| s.id == stage && s.archived.is_none());
     Ok((200, known.ok_or_else(Fault::not_found)?.json()))
+}
+
+fn find_mut<'p>(portal: &'p mut Portal, kind: Kind, id: &str) -> Result<&'p mut Pipeline, Fault> {
+    let all = &mut portal.object_mut(kind)?.pipelines;
+    all.iter_mut().find(|known| known.id == id && known.archived.is_none()).ok_or_else(Fault::not_found)
+}
+
+fn find_stage<'p>(portal: &'p mut Portal, kind: Kind, id: &str, stage: &str) -> Result<&'p mut Stage, Fault> {
+    let mut all = find_mut(portal, kind, id)?.stages.iter_mut();
+    all.find(|known| known.id == stage && known.archived.is_none()).ok_or_else(Fault::not_found)
+}
+
+/// The metadata of a stage of a deal needs a probability, in steps of a tenth; closed is what is sure.
+fn metadata(portal: &Portal, kind: Kind, given: &Json) -> Result<Map<String, Json>, Fault> {
+    let mut metadata = Map::new();
+    for (name, value) in given.as_object().into_iter().flatten() {
+        metadata.insert(name.clone(), json!(value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
+    }
+    if &*portal.object(kind)?.singular == "deal" {
+        let text = metadata.get("probability").and_then(Json::as_str).unwrap_or_default();
+        let probability = text.parse::<f64>().ok().filter(|p| (0.0..=1.0).contains(p));
+        let probability = probability.ok_or_else(|| {
+            Fault::invalid("The metadata of a deal stage needs a probability between 0.0 and 1.0")
+        })?;
+        let closed = probability <= 0.0 || probability >= 1.0;
+        metadata.entry("isClosed").or_insert_with(|| json!(closed.to_string()));
+    }
+    Ok(metadata)
+}
+
+fn new_stage(portal: &mut Portal, kind: Kind, given: &Json) -> Result<Stage, Fault> {
+    let label = request::text(given, "label").ok_or_else(|| Fault::missing("label"))?;
+    let order =
+        given.get("displayOrder").and_then(Json::as_i64).ok_or_else(|| Fault::missing("displayOrder"))?;
+    let metadata = metadata(portal, kind, given.get("metadata").unwrap_or(&Json::Null))?;
+    let (id, at) = (portal.number(), portal.now());
+    Ok(Stage { id, label, order, metadata, created: at, updated: at, archived: None })
+}
+
+/// `POST pipelines/{object}`.
+pub fn create(portal: &mut Portal, kind: Kind, request: &Request) -> Answer {
+    let body = Json::Object(request::object(request)?);
+    let made = from_input(portal, kind, &body)?;
+    let answer = made.json();
+    portal.object_mut(kind)?.pipelines.push(made);
+    portal.schema_note(kind, "pipelines");
+    Ok((201, answer))
+}
+
+fn from_input(portal: &mut Portal, kind: Kind, body: &Json) -> Result<Pipeline, Fault> {
+    let label = request::text(body, "label").ok_or_else(|| Fault::missing("label"))?;
+    let order =
+        body.get("displayOrder").and_then(Json::as_i64).ok_or_else(|| Fault::missing("displayOrder"))?;
+    let given = body.get("stages").and_then(Json::as_array).ok_or_else(|| Fault::missing("stages"))?;
+    let mut stages = Vec::new();
+    for stage in given {
+        stages.push(new_stage(portal, kind, stage)?);
+    }
+    let (id, at) = (portal.number(), portal.now());
+    Ok(Pipeline { id, label, order, stages, created: at, updated: at, archived: None })
+}
+
+/// `PUT pipelines/{object}/{id}`: a new set of stages.
+pub fn replace(portal: &mut Portal, kind: Kind, id: &str, request: &Request) -> Answer {
+    find(portal, kind, id)?;
+    let body = Json::Object(request::object(request)?);
+    let made = from_input(portal, kind, &body)?;
+    let pipeline = find_mut(portal, kind, id)?;
+    *pipeline = Pipeline { id: pipeline.id.clone(), created: pipeline.created, ..made };
+    let answer = pipeline.json();
+    portal.schema_note(kind, "pipelines");
+    Ok((200, answer))
+}
+
+/// `PATCH pipelines/{object}/{id}`.
+pub fn update(portal: &mut Portal, kind: Kind, id: &str, request: &Request) -> Answer {
+    let body = Json::Object(request::object(request)?);
+    let at = portal.now();
+    let pipeline = find_mut(portal, kind, id)?;
+    if let Some(label) = request::text(&body, "label") {
+        pipeline.label = label;
+    }
+    if let Some(order) = body.get("displayOrder").and_then(Json::as_i64) {
+        pipeline.order = order;
+    }
+    pipeline.updated = at;
+    let answer = pipeline.json();
+    portal.schema_note(kind, "pipelines");
+    Ok((200, answer))
+}
+
+/// `DELETE pipelines/{object}/{id}`.
+pub fn archive(portal: &mut Portal, kind: Kind, id: &str) -> Answer {
+    let at = portal.now();
+    find_mut(portal, kind, id)?.archived = Some(at);
+    portal.schema_note(kind, "pipelines");
+    Ok((204, Json::Null))
+}
+
+/// `POST pipelines/{object}/{id}/stages`.
+pub fn create_stage(portal: &mut Portal, kind: Kind, id: &str, request: &Request) -> Answer {
+    find(portal, kind, id)?;
+    let body = Json::Object(request::object(request)?);
+    let stage = new_stage(portal, kind, &body)?;
+    let answer = stage.json();
+    find_mut(portal, kind, id)?.stages.push(stage);
+    portal.schema_note(kind, "pipelines");
+    Ok((201, answer))
+}
+
+/// `PATCH` and `PUT pipelines/{object}/{id}/stages/{stage}`.
+pub fn update_stage(portal: &mut Portal, kind: Kind, id: &str, stage: &str, request: &Request) -> Answer {
+    let body = Json::Object(request::object(request)?);
+    let metadata = body.get("metadata").map(|given| metadata(portal, kind, given)).transpose()?;
+    let at = portal.now();
+    let known = find_stage(portal, kind, id, stage)?;
+    if let Some(label) = request::text(&body, "label") {
+        known.label = label;
+    }
+    if let Some(order) = body.get("displayOrder").and_then(Json::as_i64) {
+        known.order = order;
+    }
+    if let Some(metadata) = metadata {
+        known.metadata = metadata;
+    }
+    known.updated = at;
+    let answer = known.json();
+    portal.schema_note(kind, "pipelines");
+    Ok((200, answer))
+}
+
+/// `DELETE pipelines/{object}/{id}/stages/{stage}`: records stay in it.
+pub fn archive_stage(portal: &mut Portal, kind: Kind, id: &str, stage: &str) -> Answer {
+    let at = portal.now();
+    find_stage(portal, kind, id, stage)?.archived = Some(at);
+    portal.schema_note(kind, "pipelines");
+    Ok((204, Json::Null))
 }

@@ -1,6 +1,6 @@
 //! A portal's state and the only ways to change it: every change has a time, a source, and an entry in the log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
 
@@ -8,10 +8,15 @@ use super::super::core::clock::SimClock;
 use super::super::core::log::{Log, Mutation};
 use super::super::core::rng::Rng;
 use super::answer::{Fault, PropertyFault, property_faults};
+use super::automation::Automation;
+use super::limits::{Limits, Usage};
 use super::links::Links;
+use super::lists::List;
+use super::oauth::Grant;
 use super::owners::Owner;
 use super::schema::Object;
 use super::store::{Key, Kind, Prop, Record, SourceId, Version};
+use super::webhooks::Webhooks;
 use super::{rules, values};
 use crate::value::Millis;
 
@@ -38,6 +43,15 @@ pub struct Actor {
 pub struct Settings {
     /// The server's clock minus the true one.
     pub skew_ms: i64,
+    /// How far behind a search may be; each record lags by its own part of it, so changes appear out of order.
+    pub search_lag_ms: i64,
+    /// Stamps of changes may be older than the moment they become visible, up to this.
+    pub late_stamp_ms: i64,
+    /// Companies are made from the e-mail addresses of new contacts.
+    pub auto_companies: bool,
+    pub limits: Option<Limits>,
+    /// Scopes that the app has lost.
+    pub without_scopes: BTreeSet<String>,
 }
 
 pub struct Portal {
@@ -54,6 +68,17 @@ pub struct Portal {
     pub log: Log,
     clock: SimClock,
     pub rng: Rng,
+    pub lists: Vec<List>,
+    pub usage: Usage,
+    /// OAuth access tokens.
+    pub grants: Vec<Grant>,
+    /// Whether the OAuth refresh token was revoked.
+    pub revoked: bool,
+    /// E-mail addresses that were forgotten for privacy and can't come back.
+    pub blocked: BTreeSet<String>,
+    pub automation: Automation,
+    pub webhooks: Webhooks,
+    last_number: u64,
     unique: BTreeMap<(Kind, Prop), BTreeMap<Box<str>, u64>>,
 }
 
@@ -76,6 +101,14 @@ impl Portal {
             log,
             clock,
             rng: Rng::new(seed ^ 0x4855_4253),
+            lists: Vec::new(),
+            usage: Usage::default(),
+            grants: Vec::new(),
+            revoked: false,
+            blocked: BTreeSet::new(),
+            automation: Automation::default(),
+            webhooks: Webhooks::default(),
+            last_number: 1_100_000_000,
             unique: BTreeMap::new(),
         };
         for kind in portal.kinds() {
@@ -143,9 +176,9 @@ impl Portal {
         Actor { source: self.source(source), by: by.into() }
     }
 
-    pub fn note(&self, actor: &Actor, action: &'static str, record: Key, fields: BTreeMap<String, Json>) {
-        let object =
-            self.object(record.0).map_or_else(|_| String::new(), |object| object.singular.to_string());
+    pub fn note(&mut self, actor: &Actor, action: &'static str, record: Key, fields: BTreeMap<String, Json>) {
+        self.announce(actor, action, record, &fields);
+        let object = self.object(record.0).map_or_else(|_| String::new(), |o| o.singular.to_string());
         self.log.add(Mutation {
             seq: 0,
             at: self.now(),
@@ -156,6 +189,13 @@ impl Portal {
             by: actor.by.clone(),
             fields,
         });
+    }
+
+    /// Changes of the schema are in the log, too.
+    pub fn schema_note(&mut self, kind: Kind, name: &str) {
+        let actor = self.api();
+        let fields = BTreeMap::from([("name".to_owned(), json!(name))]);
+        self.note(&actor, "schema", (kind, 0), fields);
     }
 
     /// The record that has this value in a unique property.
@@ -187,6 +227,25 @@ impl Portal {
         if let Some(after) = after {
             index.insert(after.into(), id);
         }
+    }
+
+    /// The unique values of records that became one lead to that one.
+    pub fn move_unique(&mut self, kind: Kind, old: &[u64], new: u64) {
+        for ((of, _), index) in &mut self.unique {
+            if *of == kind {
+                index.values_mut().filter(|id| old.contains(id)).for_each(|id| *id = new);
+            }
+        }
+    }
+
+    /// When a change of now is stamped.
+    fn stamp(&mut self) -> Millis {
+        let late = self.rng_below(self.settings.late_stamp_ms);
+        self.now().plus(-late)
+    }
+
+    fn rng_below(&mut self, below: i64) -> i64 {
+        if below <= 0 { 0 } else { self.rng.below(below as usize) as i64 }
     }
 
     /// Checks what a client wants to write. `id`: the record, if there is one already.
@@ -238,8 +297,11 @@ impl Portal {
     }
 
     pub fn create(&mut self, kind: Kind, values: Values, actor: &Actor) -> Result<u64, Fault> {
-        let (id, fields) = self.add(kind, self.now(), values, actor)?;
+        let at = self.stamp();
+        let (id, fields) = self.add(kind, at, values, actor)?;
+        let changed: Vec<String> = fields.keys().cloned().collect();
         self.note(actor, "create", (kind, id), fields);
+        self.react(kind, id, &changed, actor);
         Ok(id)
     }
 
@@ -250,15 +312,27 @@ impl Portal {
         values: Values,
         actor: &Actor,
     ) -> Result<(u64, BTreeMap<String, Json>), Fault> {
-        let step = 1 + self.rng.below(900) as u64;
         let mut values = rules::complete_new(self, kind, values, at);
         values.sort_by_key(|(prop, _)| *prop);
+        let id = self.next_id(kind)?;
         let object = self.object_mut(kind)?;
-        let id = object.last_id + step;
-        object.last_id = id;
         object.records.insert(id, Record::with_room(at, actor.source, values.len()));
         let fields = self.write(kind, id, values, actor, at)?;
         Ok((id, fields))
+    }
+
+    /// A new record's id: higher than all before.
+    pub fn next_id(&mut self, kind: Kind) -> Result<u64, Fault> {
+        let step = 1 + self.rng.below(900) as u64;
+        let object = self.object_mut(kind)?;
+        object.last_id += step;
+        Ok(object.last_id)
+    }
+
+    /// The id of a new pipeline or stage: digits, unique in the portal.
+    pub fn number(&mut self) -> String {
+        self.last_number += 1 + self.rng.below(90) as u64;
+        self.last_number.to_string()
     }
 
     /// A record that was there before the sandbox started: not in the log.
@@ -274,19 +348,31 @@ impl Portal {
         values: Values,
         actor: &Actor,
     ) -> Result<Vec<String>, Fault> {
-        let at = self.now();
         let values = rules::complete_change(self, kind, id, values);
+        self.update_freely(kind, id, values, actor)
+    }
+
+    /// The same without what HubSpot does to the writes of apps.
+    pub fn update_freely(
+        &mut self,
+        kind: Kind,
+        id: u64,
+        values: Values,
+        actor: &Actor,
+    ) -> Result<Vec<String>, Fault> {
+        let at = self.stamp();
         let fields = self.write(kind, id, values, actor, at)?;
         let changed = fields.keys().cloned().collect::<Vec<_>>();
         if !changed.is_empty() {
             self.touch(kind, id, at);
             self.note(actor, "update", (kind, id), fields);
+            self.react(kind, id, &changed, actor);
         }
         Ok(changed)
     }
 
     /// Stores values; answers those that changed.
-    fn write(
+    pub fn write(
         &mut self,
         kind: Kind,
         id: u64,
@@ -340,8 +426,29 @@ impl Portal {
     }
 
     /// As of when a search sees a record.
-    pub fn indexed(&self, _id: u64) -> Millis {
-        Millis(i64::MAX)
+    pub fn indexed(&self, id: u64) -> Millis {
+        if self.settings.search_lag_ms <= 0 {
+            return Millis(i64::MAX);
+        }
+        let part = (id.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 57) as i64;
+        self.now().plus(-(self.settings.search_lag_ms * part / 127))
+    }
+
+    /// Takes a record out of the recycle bin again.
+    pub fn restore(&mut self, kind: Kind, id: u64, actor: &Actor) -> Result<(), Fault> {
+        let at = self.now();
+        let record = self.object_mut(kind)?.records.get_mut(&id).ok_or_else(Fault::not_found)?;
+        if record.archived.take().is_none() {
+            return Ok(());
+        }
+        record.updated = record.updated.max(at);
+        let values: Vec<(Prop, String)> =
+            record.props().filter_map(|prop| Some((prop, record.get(prop)?.to_owned()))).collect();
+        for (prop, value) in values {
+            self.reindex(kind, id, prop, None, Some(&value));
+        }
+        self.note(actor, "restore", (kind, id), BTreeMap::new());
+        Ok(())
     }
 
     /// A random version 4 UUID.

@@ -64,7 +64,8 @@ fn fits(ty: &str, field_type: &str) -> bool {
     field_types.contains(&field_type)
 }
 
-fn choices(given: &Json) -> Vec<Choice> {
+/// Options as a client gives them.
+pub fn choices(given: &Json) -> Vec<Choice> {
     let one = |row: &Json| {
         let value = request::text(row, "value")?;
         let label = request::text(row, "label").unwrap_or_else(|| value.clone());
@@ -161,15 +162,8 @@ fn create_one(portal: &mut Portal, kind: Kind, given: &Json) -> Result<Json, Fau
     let (name, body) = (property.name.clone(), property.json());
     portal.object_mut(kind)?.add(property);
     portal.index_unique(kind);
-    schema_note(portal, kind, &name);
+    portal.schema_note(kind, &name);
     Ok(body)
-}
-
-/// The log tells of changes to the schema too.
-fn schema_note(portal: &mut Portal, kind: Kind, name: &str) {
-    let actor = portal.api();
-    let fields = std::collections::BTreeMap::from([("property".to_owned(), json!(name))]);
-    portal.note(&actor, "schema", (kind, 0), fields);
 }
 
 /// `POST properties/{object}`.
@@ -207,7 +201,7 @@ pub fn update(portal: &mut Portal, kind: Kind, name: &str, request: &Request) ->
     change(property, &Json::Object(body));
     property.updated = at;
     let answer = property.json();
-    schema_note(portal, kind, name);
+    portal.schema_note(kind, name);
     Ok((200, answer))
 }
 
@@ -221,7 +215,7 @@ pub fn archive_one(portal: &mut Portal, kind: Kind, name: &str) -> Result<(), Fa
         return Err(Fault::invalid(format!("Property {name} can't be archived")));
     }
     property.archived = Some(at);
-    schema_note(portal, kind, name);
+    portal.schema_note(kind, name);
     Ok(())
 }
 

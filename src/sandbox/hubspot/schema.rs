@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::answer::iso;
 use super::pipelines::Pipeline;
+use super::schemas::Custom;
 use super::store::{Prop, Record};
 use crate::value::Millis;
 
@@ -229,9 +230,11 @@ pub struct Object {
     by_name: BTreeMap<Arc<str>, Prop>,
     pub groups: Vec<Group>,
     pub pipelines: Vec<Pipeline>,
+    /// The schema of a custom object.
+    pub custom: Option<Custom>,
     /// By id; archived ones too.
     pub records: BTreeMap<u64, Record>,
-    /// Live and archived ids by (stamp of last change), for searches.
+    /// Ids of before a merge -> the record's id now.
     pub aliases: BTreeMap<u64, u64>,
     pub last_id: u64,
 }
@@ -244,6 +247,7 @@ impl Object {
             plural: plural.into(),
             type_id: type_id.into(),
             full_name: None,
+            custom: None,
             properties: Vec::new(),
             by_name: BTreeMap::new(),
             groups: Vec::new(),
@@ -260,6 +264,9 @@ impl Object {
 
     /// Whether this is one of the object's names in a path.
     pub fn is_called(&self, name: &str) -> bool {
+        if self.custom.as_ref().is_some_and(|custom| custom.archived.is_some()) {
+            return false;
+        }
         let named = |known: &str| known.eq_ignore_ascii_case(name);
         named(&self.plural)
             || named(&self.singular)
