@@ -20,9 +20,15 @@ def check(function):
     return function
 
 
-def admin(path, body):
-    request = urllib.request.Request(f"{URL}/_sandbox/{path}", json.dumps(body).encode(), method="POST")
+def raw(path, body):
+    """A POST that the client has no method for."""
+    headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+    request = urllib.request.Request(f"{URL}/{path}", json.dumps(body).encode(), headers, method="POST")
     return json.load(urllib.request.urlopen(request))
+
+
+def admin(path, body):
+    return raw(f"_sandbox/{path}", body)
 
 
 def expect(status, error, call, **arguments):
@@ -287,14 +293,11 @@ def activities_need_a_time():
 @check
 def merge_gives_a_new_id():
     a, b = new_company(name="Left", city="Rome"), new_company(name="Right", phone="1")
-    api = companies.MergeApi(crm.companies.basic_api.api_client)
-    merged = api.merge(
-        public_merge_input=companies.PublicMergeInput(primary_object_id=a.id, object_id_to_merge=b.id)
-    )
-    assert merged.id not in (a.id, b.id)
+    merged = raw("crm/v3/objects/companies/merge", {"primaryObjectId": a.id, "objectIdToMerge": b.id})
+    assert merged["id"] not in (a.id, b.id)
     for old in (a.id, b.id):
         read = crm.companies.basic_api.get_by_id(company_id=old, properties=["name", "phone", "hs_merged_object_ids"])
-        assert read.id == merged.id and read.properties["name"] == "Left" and read.properties["phone"] == "1"
+        assert read.id == merged["id"] and read.properties["name"] == "Left" and read.properties["phone"] == "1"
 
 
 @check
