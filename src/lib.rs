@@ -13,6 +13,7 @@ pub mod draft;
 pub mod drift;
 pub mod engine;
 pub mod interp;
+pub mod lsp;
 pub mod merge;
 pub mod plan;
 pub mod record;

@@ -25,7 +25,7 @@ const LAYERS: &[&[&str]] = &[
     // Reached by the engine only through the traits `connect::remote::Remote` and `state::Store`.
     &["connect", "state"],
     &["merge"],
-    &["draft", "drift", "testing"],
+    &["draft", "drift", "lsp", "testing"],
     &["engine", "sandbox"],
     &["report"],
     &["cli"],

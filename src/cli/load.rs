@@ -7,7 +7,7 @@ use super::App;
 use super::config::LintLevel;
 use super::error::CliError;
 use super::exit::Exit;
-use super::project::Project;
+use super::project::{Project, Texts};
 use crate::check::check_program;
 use crate::diag::errors::text::not_utf8;
 use crate::diag::render::text::rich;
@@ -107,7 +107,11 @@ fn missing(project: &Project, path: &Path, name: &str) -> CliError {
 
 /// Parses, resolves and checks the project's program, and compiles it when there are no errors.
 pub fn program(project: &Project) -> Result<Loaded, CliError> {
-    let texts = project.texts()?;
+    program_of(project, project.texts()?)
+}
+
+/// The same for texts that may differ from the files.
+pub fn program_of(project: &Project, texts: Texts) -> Result<Loaded, CliError> {
     let (schemas, hashes) = schemas(project)?;
     let sources = texts.sources;
     let (program, mut found) = parse(&sources);

@@ -22,6 +22,7 @@ mod graph;
 mod init;
 mod lint;
 mod load;
+mod lsp;
 mod man;
 mod operate;
 mod plan;
@@ -112,6 +113,8 @@ enum Command {
     SchemaOf(schema_of::Args),
     /// Run simulated CRMs on this machine
     Sandbox(sandbox::Args),
+    /// Serve editors: findings, fixes, hover, formatting
+    Lsp(lsp::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
     /// Print the manual page
@@ -177,6 +180,7 @@ fn dispatch(app: &App, command: Command) -> CliResult {
         Command::Schema(args) => schema::run(app, &args),
         Command::SchemaOf(args) => schema_of::run(app, &args),
         Command::Sandbox(args) => sandbox::run(app, &args),
+        Command::Lsp(_) => lsp::run(app),
         Command::Completions(args) => completions::run(app, &args),
         Command::Man => man::run(app),
         Command::Version(args) => version::run(app, &args),

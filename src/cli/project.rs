@@ -88,9 +88,23 @@ impl Project {
 
     /// Reads every `.twin` file of the program, sorted by path.
     pub fn texts(&self) -> Result<Texts, CliError> {
-        let paths = self.files()?;
+        self.texts_with(&BTreeMap::new())
+    }
+
+    /// The same, with texts that an editor holds in place of (or beside) the files.
+    pub fn texts_with(&self, typed: &BTreeMap<PathBuf, String>) -> Result<Texts, CliError> {
+        let mut paths = self.files()?;
+        let in_program =
+            |path: &&PathBuf| FOLDERS.iter().any(|folder| path.starts_with(self.root.join(folder)));
+        paths.extend(typed.keys().filter(in_program).cloned());
+        paths.sort();
+        paths.dedup();
         let mut texts = Texts { sources: SourceMap::new(), not_utf8: Vec::new() };
         for path in paths {
+            if let Some(text) = typed.get(&path) {
+                texts.sources.add(self.relative(&path), text);
+                continue;
+            }
             let bytes = std::fs::read(&path).map_err(|cause| CliError::read(&path, cause))?;
             let (id, bad) = texts.sources.add_bytes(self.relative(&path), &bytes);
             if let Some(bad) = bad {

@@ -61,11 +61,14 @@ fn stages(stages: &[super::model::Stage]) -> String {
 
 /// Everything about one field.
 pub fn field(path: &str, object: &Object, name: &str, field: &Field) -> String {
-    let mut text = format!("{path}  \"{}\"\n  type        {}\n", field.label, field.ty);
+    let mut text = format!("{path}.{name}  \"{}\"\n  type        {}\n", field.label, field.ty);
     if !field.wire.is_empty() {
         let _ = writeln!(text, "  vendor type {}", field.wire);
     }
-    let _ = writeln!(text, "  {}", traits(field));
+    let traits = traits(field);
+    if !traits.is_empty() {
+        let _ = writeln!(text, "  {traits}");
+    }
     if matches!(name, "dealstage" | "hs_pipeline_stage") && !object.pipelines.is_empty() {
         for pipeline in &object.pipelines {
             let _ = writeln!(text, "pipeline \"{}\"  {}", pipeline.id, pipeline.label);

@@ -13,5 +13,6 @@ mod formats;
 mod graph;
 mod init;
 mod json_schema;
+mod lsp;
 mod show;
 mod testing;
