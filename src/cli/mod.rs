@@ -14,6 +14,7 @@ mod check;
 mod compile;
 mod completions;
 mod connections;
+mod demo;
 mod drift;
 mod explain;
 mod findings;
@@ -32,6 +33,7 @@ mod schema;
 mod schema_of;
 mod show;
 mod stages;
+mod status;
 mod test;
 mod version;
 
@@ -81,6 +83,8 @@ pub struct Globals {
 enum Command {
     /// Start a project, or draft its mappings from the schemas
     Init(init::Args),
+    /// The main job end to end on simulated CRMs; nothing to set up
+    Demo(demo::Args),
     /// Parse and type-check the mappings against the snapshots
     Check(check::Args),
     /// Like `check`, but warnings fail too
@@ -93,6 +97,8 @@ enum Command {
     Apply(apply::Args),
     /// One incremental cycle within the guards
     Run(run::Args),
+    /// What the state knows: links, what is due or held, the last runs
+    Status(status::Args),
     /// Write the executable sync plan
     Compile(compile::Args),
     /// Lay out mapping files
@@ -167,12 +173,14 @@ fn dispatch(app: &App, command: Command) -> CliResult {
         Command::Drift(args) => drift::run(app, &args),
         Command::Graph(args) => graph::run(app, &args),
         Command::Stages(args) => stages::run(app, &args),
+        Command::Demo(args) => demo::run(app, &args),
         Command::Check(args) => check::run(app, &args),
         Command::Lint(args) => lint::run(app, &args),
         Command::Test(args) => test::run(app, &args),
         Command::Plan(args) => plan::run(app, &args),
         Command::Apply(args) => apply::run(app, &args),
         Command::Run(args) => run::run(app, &args),
+        Command::Status(args) => status::run(app, &args),
         Command::Compile(args) => compile::run(app, &args),
         Command::Fmt(args) => fmt::run(app, &args),
         Command::Explain(args) => explain::run(app, &args),

@@ -1,6 +1,6 @@
 //! `twinmap schema`: what is known of the CRMs' fields. `import` and `show` are offline.
 
-mod pull;
+pub mod pull;
 
 use std::path::PathBuf;
 

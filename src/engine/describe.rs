@@ -68,7 +68,7 @@ impl Session<'_> {
             } else {
                 format!("{}.{}", place(source_object), sent.source_field)
             },
-            rule: self.rule(op, &sent.rule),
+            rule: sent.rule.clone(),
             conflict: sent.conflict,
         });
         let mut fields: Vec<FieldChange> = fields.collect();
@@ -103,18 +103,6 @@ impl Session<'_> {
             source: format!("{} {}", place(source_object), op.source.text()),
             fields,
         })
-    }
-
-    /// A merge rule with the systems' own names in it.
-    fn rule(&self, op: &Op, rule: &str) -> String {
-        let Ok(sync) = self.sync(op.sync) else { return rule.to_owned() };
-        let left = self.system_name(sync.left);
-        let right = sync.arms.get(op.arm).map_or("?", |arm| self.system_name(arm.right));
-        let winner = if op.side == Side::Right { left } else { right };
-        rule.replace("on the left", &format!("in {left}"))
-            .replace("on the right", &format!("in {right}"))
-            .replace("the winner stands", &format!("{winner} wins"))
-            .replace("the later edit stands", &format!("{winner} was later"))
     }
 
     /// Calls that an apply will make: batches of writes, their read-backs, and the reading before them.

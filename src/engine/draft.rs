@@ -468,10 +468,22 @@ impl Session<'_> {
             after: write.after.clone(),
             source: write.source_value.clone(),
             source_field: name(objects.map(|(_, source)| source), write.source),
-            rule: write.rule.to_owned(),
+            rule: self.rule(id, arm, write),
             conflict: write.conflict,
             loses_edit: write.loses_edit,
         }
+    }
+
+    /// The merge's rule with the systems' own names in it.
+    fn rule(&self, id: SyncId, arm: usize, write: &FieldWrite) -> String {
+        let Ok(sync) = self.sync(id) else { return write.rule.to_owned() };
+        let left = self.system_name(sync.left);
+        let right = sync.arms.get(arm).map_or("?", |arm| self.system_name(arm.right));
+        let winner = if write.side == Side::Right { left } else { right };
+        let rule = write.rule.replace("on the left", &format!("in {left}"));
+        rule.replace("on the right", &format!("in {right}"))
+            .replace("the winner stands", &format!("{winner} wins"))
+            .replace("the later edit stands", &format!("{winner} was later"))
     }
 
     /// A counterpart on side `to` for a record of the other side.

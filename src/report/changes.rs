@@ -39,7 +39,7 @@ pub fn text(set: &ChangeSet, colour: bool, most: usize) -> String {
         }
         if changes.len() > most {
             let more = changes.len() - most;
-            let _ = writeln!(out, "  … {} more (all of them: --format json)", count(more as u64, "change"));
+            let _ = writeln!(out, "  … {more} more (all of them: --format json)");
         }
         left_alone(&mut out, &skips, paint);
         out.push('\n');
@@ -161,14 +161,21 @@ fn left_alone(out: &mut String, skips: &[&Skip], paint: Paint) {
 /// The last lines: counts and predicted calls.
 pub fn summary(set: &ChangeSet) -> String {
     let sum = &set.summary;
-    let mut out = format!(
-        "{} to create, {} to update, {} to archive, {} to associate; {} left alone, {} held, {} ambiguous",
-        sum.create, sum.update, sum.delete, sum.associate, sum.skip, sum.hold, sum.ambiguous
-    );
+    let parts = [
+        (sum.create, "to create"),
+        (sum.update, "to update"),
+        (sum.delete, "to archive"),
+        (sum.associate, "to associate"),
+        (sum.skip, "left alone"),
+        (sum.hold, "held"),
+        (sum.ambiguous, "ambiguous"),
+    ];
+    let mut parts: Vec<String> =
+        parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
     if sum.conflicts > 0 {
-        let _ = write!(out, "; {}", count(sum.conflicts, "conflict"));
+        parts.push(count(sum.conflicts, "conflict"));
     }
-    out.push('\n');
+    let mut out = if parts.is_empty() { "nothing to do\n".to_owned() } else { parts.join(", ") + "\n" };
     if !set.cost.is_empty() {
         let calls: Vec<String> =
             set.cost.iter().map(|(name, cost)| format!("{name} {}", cost.calls)).collect();

@@ -16,20 +16,23 @@ pub fn text(report: &RunReport, colour: bool) -> String {
         RunOutcome::Failed => paint("31", "failed"),
         RunOutcome::Stopped => paint("31", "stopped"),
     };
-    let mut out = format!(
-        "{head}: {} created, {} updated, {} archived, {} associated; {} left alone, {} held, {} failed\n",
-        counts.created,
-        counts.updated,
-        counts.deleted,
-        counts.associated,
-        counts.skipped,
-        counts.held,
-        counts.failed
-    );
+    let parts = [
+        (counts.created, "created"),
+        (counts.updated, "updated"),
+        (counts.deleted, "archived"),
+        (counts.associated, "associated"),
+        (counts.skipped, "left alone"),
+        (counts.held, "held"),
+        (counts.failed, "failed"),
+    ];
+    let parts: Vec<String> =
+        parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+    let told = if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") };
+    let mut out = format!("{head}: {told}\n");
     if report.conflicts > 0 {
         let _ = writeln!(
             out,
-            "{} decided by the rule; what was lost: twinmap runs show {}",
+            "{} decided by the rule (twinmap runs show {})",
             count(report.conflicts, "conflict"),
             report.run
         );

@@ -23,6 +23,13 @@ pub struct Args {
     objects: Vec<String>,
 }
 
+impl Args {
+    /// Every connection, the objects that the mappings name.
+    pub fn everything() -> Self {
+        Args { systems: Vec::new(), objects: Vec::new() }
+    }
+}
+
 /// What a project without mappings starts with.
 const HUBSPOT_START: [&str; 3] = ["company", "contact", "deal"];
 const SALESFORCE_START: [&str; 5] = ["Account", "Contact", "Lead", "Opportunity", "Task"];

@@ -1,0 +1,136 @@
+//! `twinmap status`: what the state knows: links, what is due, held or undecided, the last runs. Offline.
+
+use serde::Serialize;
+
+use super::App;
+use super::error::CliResult;
+use super::exit::Exit;
+use super::load;
+use super::operate::state_failed;
+use crate::report::count;
+use crate::state::{StateResult, Store};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  twinmap status\n  twinmap status --format json | jq '.syncs[].links'")]
+pub struct Args {
+    /// How to print it
+    #[arg(long, value_enum, default_value = "text", value_name = "F")]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For a terminal
+    Text,
+    /// One JSON document
+    Json,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Status {
+    format_version: &'static str,
+    env: String,
+    syncs: Vec<SyncStatus>,
+    /// Records that wait to be looked at by the next run.
+    due: u64,
+    /// Requests whose outcome is not known; the next run finds out.
+    unsettled: usize,
+    held: usize,
+    runs: Vec<RunStatus>,
+}
+
+#[derive(Debug, Serialize)]
+struct SyncStatus {
+    name: String,
+    links: u64,
+    /// Whether it has run.
+    active: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct RunStatus {
+    run: String,
+    kind: String,
+    started: String,
+    ended: Option<String>,
+    outcome: String,
+}
+
+pub fn run(app: &App, args: &Args) -> CliResult {
+    let project = app.project()?;
+    let plan = match load::plan(app, &project)? {
+        Ok((plan, _)) => plan,
+        Err(exit) => return Ok(exit),
+    };
+    let path = project.state_file()?;
+    let failed = |error| state_failed(&error, &path);
+    let names: Vec<&str> = plan.syncs.iter().map(|sync| sync.name.as_str()).collect();
+    let mut status = match Store::open_reading(&path).map_err(failed)? {
+        Some(store) => gather(&store, &names).map_err(failed)?,
+        None => Status {
+            syncs: names
+                .iter()
+                .map(|name| SyncStatus { name: (*name).to_owned(), links: 0, active: false })
+                .collect(),
+            ..Status::default()
+        },
+    };
+    status.format_version = "1";
+    status.env.clone_from(&project.env);
+    match args.format {
+        Format::Json => {
+            app.term.out(&serde_json::to_string_pretty(&status).map(|text| text + "\n").unwrap_or_default());
+        }
+        Format::Text => app.term.out(&text(&status)),
+    }
+    Ok(Exit::Ok)
+}
+
+fn gather(store: &Store, names: &[&str]) -> StateResult<Status> {
+    let mut syncs = Vec::new();
+    for name in names {
+        syncs.push(SyncStatus {
+            name: (*name).to_owned(),
+            links: store.live_links(name)?,
+            active: store.meta(&format!("activated:{name}"))?.is_some(),
+        });
+    }
+    let runs = store.runs(5)?.into_iter().map(|run| RunStatus {
+        run: run.id,
+        kind: run.kind,
+        started: run.started.to_string(),
+        ended: run.ended.map(|at| at.to_string()),
+        // A run without an end was cut off; the next one settles what it left.
+        outcome: if run.ended.is_none() { "interrupted".to_owned() } else { run.outcome },
+    });
+    Ok(Status {
+        syncs,
+        due: store.inbox_size()?,
+        unsettled: store.open_intents()?.len(),
+        held: store.holds()?.len(),
+        runs: runs.collect(),
+        ..Status::default()
+    })
+}
+
+fn text(status: &Status) -> String {
+    let mut out = format!("environment {}\n", status.env);
+    for sync in &status.syncs {
+        let state = if sync.active { count(sync.links, "link") } else { "has not run yet".to_owned() };
+        out.push_str(&format!("  sync {:<20} {state}\n", sync.name));
+    }
+    out.push_str(&format!(
+        "  {} due, {} held, {} without a known outcome\n",
+        count(status.due, "record"),
+        count(status.held as u64, "field"),
+        count(status.unsettled as u64, "request")
+    ));
+    for run in &status.runs {
+        let ended = run.ended.as_deref().unwrap_or("-");
+        out.push_str(&format!(
+            "  {} {:<6} {:<12} {} .. {ended}\n",
+            run.run, run.kind, run.outcome, run.started
+        ));
+    }
+    out
+}
