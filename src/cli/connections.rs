@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use super::config::{Auth, Connection, SecretRef};
 use super::error::CliError;
 use super::project::Project;
-use crate::connect::auth::Credentials;
+use crate::connect::auth::{Credentials, GrantKind, SigningKey, TokenStore};
 use crate::connect::http::Http;
 use crate::connect::remote::{CallError, ErrorClass};
 use crate::connect::timer::RealTimer;
@@ -74,16 +74,67 @@ fn credentials(project: &Project, name: &str, connection: &Connection) -> Result
     }
 }
 
+/// The way to ask for tokens that the keys under `auth` describe.
 fn grant(
-    _project: &Project,
+    project: &Project,
     name: &str,
-    _connection: &Connection,
-    _auth: &Auth,
+    connection: &Connection,
+    auth: &Auth,
 ) -> Result<Credentials, CliError> {
-    Err(CliError::Authentication {
-        message: format!("connection `{name}` has no `token`"),
-        help: Some(format!("add `token = \"env:NAME\"` under [connections.{name}]")),
-    })
+    let fail = |message: String, help: &str| CliError::Authentication {
+        message: format!("connection `{name}`: {message}"),
+        help: Some(help.to_owned()),
+    };
+    let read = |reference: &SecretRef| secret(&project.root, name, reference);
+    let Some(client_id) = auth.client_id.clone() else {
+        return Err(fail(
+            "`auth` has neither `token` nor `client_id`".to_owned(),
+            "write `auth = { token = \"env:NAME\" }`, or `client_id` with `client_secret`, `private_key` or `refresh_token`",
+        ));
+    };
+    let secret = auth.client_secret.as_ref().map(read).transpose()?;
+    let salesforce = connection.kind == SystemKind::Salesforce;
+    let kind = match (&auth.refresh_token, &auth.private_key, secret) {
+        (Some(refresh), _, client_secret) => {
+            GrantKind::Refresh { client_id, client_secret, refresh_token: read(refresh)? }
+        }
+        (None, Some(key), _) if salesforce => {
+            let Some(username) = auth.username.clone() else {
+                return Err(fail(
+                    "`private_key` needs `username`".to_owned(),
+                    "name the integration user who signs in",
+                ));
+            };
+            let key = SigningKey::from_pem(&read(key)?).map_err(|bad| {
+                fail(bad.0, "make one with `openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048`")
+            })?;
+            GrantKind::Assertion { client_id, username, audience: audience(connection, auth), key }
+        }
+        (None, None, Some(client_secret)) if salesforce => {
+            GrantKind::ClientCredentials { client_id, client_secret }
+        }
+        _ if salesforce => {
+            return Err(fail(
+                "`client_id` alone signs nobody in".to_owned(),
+                "add `client_secret`, or `username` and `private_key`",
+            ));
+        }
+        _ => {
+            return Err(fail(
+                "`client_id` needs `client_secret` and `refresh_token`".to_owned(),
+                "or use a private app's `token`",
+            ));
+        }
+    };
+    let file = project.root.join(".twinmap/tokens").join(format!("{}.{name}.json", project.env));
+    Ok(Credentials::Grant { kind, login_url: auth.login_url.clone(), store: Some(TokenStore::new(file)) })
+}
+
+/// Whom an assertion is for: Salesforce's login host, the one of sandboxes for a sandbox.
+fn audience(connection: &Connection, auth: &Auth) -> String {
+    let base = auth.login_url.as_deref().or(connection.base_url.as_deref()).unwrap_or("");
+    let sandbox = base.contains(".sandbox.") || base.contains("//test.");
+    format!("https://{}.salesforce.com", if sandbox { "test" } else { "login" })
 }
 
 /// Reads a secret from where its reference says.

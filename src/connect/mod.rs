@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 pub use read_only::ReadOnly;
 
-use self::auth::{Auth, Credentials};
+use self::auth::{Auth, Credentials, Endpoint, Grant};
 use self::client::{Client, ClientParts};
 use self::remote::{CallError, Completion, Remote, Request};
 use self::timer::Timer;
@@ -62,7 +62,7 @@ pub fn open(
 ) -> Result<Account, BadSettings> {
     let origin = base_origin(kind, settings.base_url.as_deref())?;
     let version = settings.api_version.as_deref();
-    let auth = Auth::new(settings.credentials);
+    let auth = auth(kind, settings.credentials, &origin, version)?;
     let system: Arc<str> = system.into();
     match kind {
         SystemKind::Hubspot => {
@@ -81,6 +81,27 @@ pub fn open(
             Err(BadSettings(format!("connection `{system}` is of a kind that is not reached over an API")))
         }
     }
+}
+
+fn auth(
+    kind: SystemKind,
+    credentials: Credentials,
+    origin: &str,
+    version: Option<&str>,
+) -> Result<Auth, BadSettings> {
+    let (grant, login_url, store) = match credentials {
+        Credentials::Token(token) => return Ok(Auth::fixed(token)),
+        Credentials::Grant { kind, login_url, store } => (kind, login_url, store),
+    };
+    let path = match kind {
+        SystemKind::Hubspot => hubspot::Paths::new(version).map_err(BadSettings)?.token(),
+        _ => "/services/oauth2/token".to_owned(),
+    };
+    let origin = match login_url {
+        Some(url) => hosts::origin(kind, &url).map_err(|bad| BadSettings(bad.to_string()))?,
+        None => origin.to_owned(),
+    };
+    Ok(Auth::granted(Grant { kind: grant, vendor: kind, endpoint: Endpoint { origin, path }, store }))
 }
 
 /// Where a connection's API answers: scheme, host and port.

@@ -10,5 +10,6 @@
 
 mod support;
 
+mod auth;
 mod hubspot;
 mod wire;

@@ -1,12 +1,20 @@
 //! Access tokens: where they come from and when they are renewed.
 //!
-//! Invariant: one renewal at a time per connection; whoever waited for it uses its result. A token is never printed:
-//! secret types have no `Debug` that shows them.
+//! Invariants: one renewal at a time per connection, also across processes where a grant rotates; whoever waited for
+//! it uses its result. A token is never printed: secret types have no `Debug` that shows them.
+
+mod grant;
+mod jwt;
+mod store;
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use secrecy::{ExposeSecret as _, SecretString};
+
+pub use grant::{Endpoint, Grant, GrantKind};
+pub use jwt::{BadKey, SigningKey};
+pub use store::TokenStore;
 
 use super::timer::Timer;
 use super::transport::Transport;
@@ -17,6 +25,14 @@ use crate::value::Millis;
 pub enum Credentials {
     /// A token that somebody else renews: HubSpot private app, Salesforce session.
     Token(SecretString),
+    /// Something that tokens are asked for with.
+    Grant {
+        kind: GrantKind,
+        /// Where to ask, when it is not the API's own address.
+        login_url: Option<String>,
+        /// Keeps refresh tokens that change, and lets processes share one renewal.
+        store: Option<TokenStore>,
+    },
 }
 
 /// One token in use.
@@ -36,21 +52,35 @@ impl Token {
     }
 }
 
-/// Why there is no token.
+/// Why there is no token. Holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct AuthError(pub String);
 
 #[derive(Debug)]
+enum Source {
+    Fixed(SecretString),
+    Granted(Grant),
+}
+
+#[derive(Debug)]
 pub struct Auth {
-    credentials: Credentials,
+    source: Source,
     current: RefCell<Option<Token>>,
     flight: tokio::sync::Mutex<()>,
 }
 
 impl Auth {
-    pub fn new(credentials: Credentials) -> Self {
-        Auth { credentials, current: RefCell::new(None), flight: tokio::sync::Mutex::new(()) }
+    fn new(source: Source) -> Self {
+        Auth { source, current: RefCell::new(None), flight: tokio::sync::Mutex::new(()) }
+    }
+
+    pub fn fixed(token: SecretString) -> Self {
+        Auth::new(Source::Fixed(token))
+    }
+
+    pub fn granted(grant: Grant) -> Self {
+        Auth::new(Source::Granted(grant))
     }
 
     /// The token to send now.
@@ -71,29 +101,34 @@ impl Auth {
         timer: &dyn Timer,
     ) -> Result<Token, AuthError> {
         let _one = self.flight.lock().await;
-        if let Some(token) = self.current.borrow().as_ref().filter(|token| token.generation > refused) {
+        let before = self.current.borrow().clone();
+        if let Some(token) = before.as_ref().filter(|token| token.generation > refused) {
             return Ok(token.clone());
         }
-        let token = self.obtain(refused + 1, transport, timer).await?;
+        let token = match &self.source {
+            Source::Fixed(secret) => Token {
+                secret: Rc::new(secret.clone()),
+                generation: refused + 1,
+                expires: None,
+                instance: None,
+            },
+            Source::Granted(grant) => {
+                let old = before.as_ref().map(|token| token.secret.as_ref());
+                let fresh = grant.obtain(old, transport, timer).await?;
+                Token {
+                    secret: Rc::new(fresh.access),
+                    generation: refused + 1,
+                    expires: fresh.expires,
+                    instance: fresh.instance,
+                }
+            }
+        };
         *self.current.borrow_mut() = Some(token.clone());
         Ok(token)
     }
 
     /// Whether a refused token can be replaced by a new one.
     pub fn renewable(&self) -> bool {
-        !matches!(self.credentials, Credentials::Token(_))
-    }
-
-    async fn obtain(
-        &self,
-        generation: u64,
-        _transport: &dyn Transport,
-        _timer: &dyn Timer,
-    ) -> Result<Token, AuthError> {
-        match &self.credentials {
-            Credentials::Token(secret) => {
-                Ok(Token { secret: Rc::new(secret.clone()), generation, expires: None, instance: None })
-            }
-        }
+        matches!(self.source, Source::Granted(_))
     }
 }

@@ -63,6 +63,11 @@ impl Paths {
     pub fn account(&self) -> String {
         format!("/account-info/{}/details", self.dated.as_deref().unwrap_or("v3"))
     }
+
+    /// Where access tokens are given out.
+    pub fn token(&self) -> String {
+        format!("/oauth/{}/token", self.dated.as_deref().unwrap_or("v3"))
+    }
 }
 
 fn segment(object: &str) -> String {
