@@ -12,4 +12,5 @@ mod support;
 
 mod auth;
 mod hubspot;
+mod salesforce;
 mod wire;
