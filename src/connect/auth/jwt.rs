@@ -15,7 +15,7 @@ use crate::value::Millis;
 const LIFE: i64 = 120;
 
 /// An RSA private key.
-pub struct SigningKey(RsaKeyPair);
+pub struct SigningKey(Box<RsaKeyPair>);
 
 /// A key that can't sign, in words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -60,7 +60,7 @@ pub struct AuthError(pub String);
 #[derive(Debug)]
 enum Source {
     Fixed(SecretString),
-    Granted(Grant),
+    Granted(Box<Grant>),
 }
 
 #[derive(Debug)]
@@ -80,7 +80,7 @@ impl Auth {
     }
 
     pub fn granted(grant: Grant) -> Self {
-        Auth::new(Source::Granted(grant))
+        Auth::new(Source::Granted(Box::new(grant)))
     }
 
     /// The token to send now.
