@@ -39,7 +39,7 @@ impl SigningKey {
             PrivateKeyDer::Pkcs1(key) => RsaKeyPair::from_der(key.secret_pkcs1_der()),
             _ => return Err(BadKey("the private key is no RSA key".to_owned())),
         };
-        pair.map(SigningKey)
+        pair.map(|pair| SigningKey(Box::new(pair)))
             .map_err(|error| BadKey(format!("the private key is no RSA key of 2048 bits or more ({error})")))
     }
 
