@@ -8,10 +8,11 @@ use serde::Serialize;
 use super::error::{CliError, CliResult};
 use super::exit::Exit;
 use super::project::Project;
+use super::schema::pull;
 use super::{App, load};
 use crate::drift::{Drift, Severity, drifts, uses};
 use crate::resolve::Schemas;
-use crate::schema::System;
+use crate::schema::{System, SystemKind};
 use crate::syntax::parse;
 
 #[derive(Debug, clap::Args)]
@@ -94,13 +95,10 @@ pub fn run(app: &App, args: &Args) -> CliResult {
         app.term.say(&format!("ok: {count} snapshot{s} as locked\n"));
         return Ok(Exit::Ok);
     }
-    let Some(against) = &args.against else {
-        return Err(CliError::usage(
-            "nothing to compare with",
-            "fetch the present schemas into another environment, or name a folder of snapshots: `twinmap drift --against DIR`",
-        ));
+    let after = match &args.against {
+        Some(against) => snapshots(app, Some(&project), against)?,
+        None => live(app, &project, &schemas)?,
     };
-    let after = snapshots(app, Some(&project), against)?;
     report(app, Some(&project), &schemas, &after, &args.output)
 }
 
@@ -110,6 +108,30 @@ pub fn diff(app: &App, args: &DiffArgs) -> CliResult {
     let after = snapshots(app, project.as_ref(), &args.after)?;
     let before = same_name(before, &after);
     report(app, project.as_ref(), &before, &after, &args.output)
+}
+
+/// The present schemas of the objects that the snapshots hold, asked of the CRMs.
+fn live(app: &App, project: &Project, before: &Schemas) -> Result<Schemas, CliError> {
+    let mut systems = BTreeMap::new();
+    for (name, connection) in project.connections() {
+        let Some(known) = before.systems.get(&name) else { continue };
+        if matches!(connection.kind, SystemKind::Hubspot | SystemKind::Salesforce) {
+            let objects: Vec<String> = known.objects.keys().cloned().collect();
+            app.term.say(&format!("{name}: fetching {}\n", objects.join(", ")));
+            let (system, gaps) = pull::fetch(project, &name, connection.kind, &objects)?;
+            for gap in gaps {
+                app.term.err(&format!("warning: {name}: {gap}\n"));
+            }
+            systems.insert(name, system);
+        }
+    }
+    if systems.is_empty() {
+        return Err(CliError::usage(
+            "there is no snapshot to compare with",
+            "fetch one first: `twinmap schema pull`",
+        ));
+    }
+    Ok(Schemas { systems, without: Vec::new() })
 }
 
 /// Two single files are one system, whatever they are called.

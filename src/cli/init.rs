@@ -5,20 +5,21 @@ use std::path::{Path, PathBuf};
 use super::error::{CliError, CliResult};
 use super::exit::Exit;
 use super::project::{CONFIG_FILE, Project, write_atomically};
-use super::{App, load};
+use super::schema::pull;
+use super::{App, connections, load};
 use crate::diag::suggest::nearest;
 use crate::draft;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  twinmap init my-project\n  \
     twinmap init my-project --template hubspot-salesforce\n  \
-    twinmap init --from hubspot,salesforce      in a project with snapshots: draft mappings\n\n\
+    twinmap init --from hubspot,salesforce      draft mappings (pulls the schemas that are missing)\n\n\
     Drafts take what looks certain and leave guesses as comments with their score. Files that exist are never\n\
     overwritten.")]
 pub struct Args {
     /// Folder of the project. Default: the current one
     dir: Option<PathBuf>,
-    /// Draft mappings between these two connections from their snapshots
+    /// Draft mappings between these two connections from their schemas
     #[arg(long, value_name = "A,B", conflicts_with = "template")]
     from: Option<String>,
     /// Start with a set of mappings: hubspot-salesforce, data-sync-deals
@@ -133,25 +134,25 @@ fn from_schemas(app: &App, args: &Args, folder: &Path, pair: &str) -> CliResult 
         scaffold(app, args, folder, &[])?;
     }
     let project = Project::open(folder, app.globals.env.as_deref())?;
-    let (schemas, _) = load::schemas(&project)?;
+    let (mut schemas, _) = load::schemas(&project)?;
     for name in [left, right] {
-        if schemas.systems.contains_key(name) {
-            continue;
-        }
-        let connections = project.connections();
-        if connections.contains_key(name) {
-            return Err(CliError::Schema {
-                message: format!("`{name}` has no snapshot yet in environment `{}`", project.env),
-                help: Some(format!(
-                    "fetch it with `twinmap schema pull {name}`, or import saved answers; then run this again"
-                )),
-            });
-        }
-        let help = match nearest(name, connections.keys().map(String::as_str)) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("add a table `[connections.{name}]` to {CONFIG_FILE}"),
-        };
-        return Err(CliError::usage(format!("there is no connection `{name}`"), help));
+        // A connection that does not exist is said before anything is asked of the other one.
+        connections::find(&project, name)?;
+    }
+    let missing: Vec<&str> =
+        [left, right].into_iter().filter(|name| !schemas.systems.contains_key(*name)).collect();
+    for name in &missing {
+        let asked = pull::Args::of(vec![(*name).to_owned()]);
+        pull::run(app, &asked).map_err(|error| CliError::Schema {
+            message: format!("`{name}` has no snapshot yet, and it can't be fetched: {error}"),
+            help: Some(format!(
+                "when the connection is set up, `twinmap schema pull {name}`; without access to the API, \
+                 `twinmap schema import` takes saved answers. Then run this again"
+            )),
+        })?;
+    }
+    if !missing.is_empty() {
+        (schemas, _) = load::schemas(&project)?;
     }
     let files = draft::program(&schemas, left, right);
     if files.is_empty() {

@@ -77,8 +77,10 @@ fn candidates(object: &Object) -> impl Iterator<Item = (&String, &Field)> {
 
 fn pair(left: &Side<'_>, right: &Side<'_>, l: &str, r: &str, score: u8) -> Option<FieldPair> {
     let (left_field, right_field) = (left.object.fields.get(l)?, right.object.fields.get(r)?);
-    let writable = |field: &Field| field.createable && field.updateable && !field.calculated;
-    let direction = match (writable(left_field), writable(right_field)) {
+    let writable = |side: &Side<'_>, field: &Field| {
+        side.object.updateable && field.createable && field.updateable && !field.calculated
+    };
+    let direction = match (writable(left, left_field), writable(right, right_field)) {
         (true, true) => Direction::Both,
         (false, true) => Direction::Right,
         (true, false) => Direction::Left,

@@ -198,6 +198,12 @@ fn draft(left: End<'_>, right: End<'_>, before: &[Draft]) -> Option<Draft> {
     let ((left_kind, left_object), (right_kind, right_object)) = (side(left)?, side(right)?);
     let l = Side { kind: left_kind, name: left.2, object: &left_object };
     let r = Side { kind: right_kind, name: right.2, object: &right_object };
+    let direction = match (l.object.updateable, r.object.updateable) {
+        (true, true) => Direction::Both,
+        (false, true) => Direction::Right,
+        (true, false) => Direction::Left,
+        (false, false) => return None,
+    };
     let pairs = fields::pairs(&l, &r);
     if !pairs.iter().any(|pair| pair.score >= CERTAIN) {
         return None;
@@ -214,13 +220,25 @@ fn draft(left: End<'_>, right: End<'_>, before: &[Draft]) -> Option<Draft> {
                 && before.iter().any(|draft| draft.name == through)
             {
                 let (a, b) = if swapped { (lookup, association) } else { (association, lookup) };
-                clauses.push(clause(format!("associate {a} <-> {b} through {through} primary")));
+                let arrow = direction.symbol();
+                clauses.push(clause(format!("associate {a} {arrow} {b} through {through} primary")));
             }
         }
         None => clauses.push(clause(match_key(left, right, &l, &r, &pairs))),
     }
+    // A side that is not written has no creates to speak of; one that may not be created is only updated.
+    for (system, object, written) in
+        [(left.0, l.object, direction.goes_left()), (right.0, r.object, direction.goes_right())]
+    {
+        if !written || !object.createable {
+            clauses.retain(|line| !line.text.starts_with(&format!("create {system}:")));
+        }
+        if written && !object.createable {
+            clauses.push(clause(format!("create {system}: never")));
+        }
+    }
     let mut draft = Draft {
-        head: format!("sync {name}: {}.{} <-> {}.{}", left.0, left.2, right.0, right.2),
+        head: format!("sync {name}: {}.{} {} {}.{}", left.0, left.2, direction.symbol(), right.0, right.2),
         systems: [left.0.to_owned(), right.0.to_owned()],
         doc: format!(
             "Drafted from the schemas of {} and {}. Rows behind `#` are guesses with their score:\n\

@@ -28,6 +28,11 @@ impl Args {
     pub fn everything() -> Self {
         Args { systems: Vec::new(), objects: Vec::new() }
     }
+
+    /// A pull of these connections.
+    pub fn of(systems: Vec<String>) -> Args {
+        Args { systems, objects: Vec::new() }
+    }
 }
 
 /// What a project without mappings starts with.
