@@ -92,6 +92,6 @@ fn a_project_is_drafted_from_live_schemas() {
     let edited = path.join("before");
     std::fs::create_dir(&edited).unwrap();
     std::fs::write(edited.join("hubspot.json"), schema.to_string()).unwrap();
-    let diff = sandbox.run(path, &["schema", "diff", "before", "default"]);
+    let diff = sandbox.run(path, &["schema", "diff", "before", "default", "--all"]);
     assert!(all(&diff).contains("hubspot.company.town: is now called `city`"), "{}", all(&diff));
 }
