@@ -183,8 +183,10 @@ pub fn creates_can_be_found_again<'a>(ctx: &mut Ctx<'a, '_>, sync: &Sync<'a>) {
             // `match: none` says that pairs are known by their stored ids only.
             let by_id = sync.matches.iter().any(|found| matches!(found, Match::StoredId));
             let matcher = sync.matches.iter().any(|found| matches!(found, Match::Matcher(_)));
-            let nothing_said =
-                sync.matches.is_empty() || matches!(object.kind, SystemKind::Salesnav | SystemKind::File);
+            let broken = keys(sync).any(|(key, _)| mentions_errors(key));
+            let nothing_said = broken
+                || sync.matches.is_empty()
+                || matches!(object.kind, SystemKind::Salesnav | SystemKind::File);
             if has_own_id(object) || by_key || by_id || matcher || nothing_said {
                 continue;
             }

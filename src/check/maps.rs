@@ -96,18 +96,17 @@ pub fn each_value_once<'a>(ctx: &mut Ctx<'a, '_>, rows: &[ValueRow]) {
 
 /// Two-way rows that share a right value: nobody knows which one to come back by.
 pub fn one_way_back<'a>(ctx: &mut Ctx<'a, '_>, rows: &[ValueRow]) {
-    let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
-    let mut lefts: BTreeMap<&str, Span> = BTreeMap::new();
-    for row in rows.iter().filter(|row| row.arrow.direction == Direction::Both) {
-        // The very same pair again is a repetition, E413's.
-        let repeated = lefts.insert(&row.left.value, row.left.span).is_some();
+    let mut seen: BTreeMap<&str, &ValueRow> = BTreeMap::new();
+    // A row with a mistake of its own is not what makes the way back ambiguous.
+    let sound: Vec<&ValueRow> = rows
+        .iter()
+        .filter(|row| row.arrow.direction == Direction::Both && !ctx.said_within(row.span))
+        .collect();
+    for row in sound {
         match seen.get(row.right.value.as_str()) {
-            Some(first) if !repeated => {
-                ctx.say(wording::no_way_back(row.right.span, *first, &row.right.value));
-            }
-            Some(_) => {}
+            Some(first) => ctx.say(wording::no_way_back(row.right.span, first.right.span, &row.right.value)),
             None => {
-                seen.insert(&row.right.value, row.right.span);
+                seen.insert(&row.right.value, row);
             }
         }
     }
@@ -116,6 +115,9 @@ pub fn one_way_back<'a>(ctx: &mut Ctx<'a, '_>, rows: &[ValueRow]) {
 /// Values that a one-way row brings in and that nothing brings back, neither this map nor the others of its list,
 /// although the map is used both ways.
 pub fn values_come_back(ctx: &mut Ctx<'_, '_>, rows: &[ValueRow], elses: &[ElseRow], others: &[&ValueRow]) {
+    if rows.iter().any(|row| ctx.said_within(row.span)) {
+        return;
+    }
     for right in [true, false] {
         let back_by_else = elses.iter().any(|row| match &row.action {
             ElseAction::To { direction, .. } => direction.direction.goes_left() == right,

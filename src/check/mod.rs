@@ -70,6 +70,11 @@ impl Ctx<'_, '_> {
     pub(crate) fn first_time(&mut self, fact: (&'static str, String)) -> bool {
         self.noted.insert(fact)
     }
+
+    /// Whether it was asked about a fact before.
+    pub(crate) fn is_noted(&self, fact: (&'static str, String)) -> bool {
+        self.noted.contains(&fact)
+    }
 }
 
 /// Resolves and checks a program against the schemas of its connections.

@@ -43,6 +43,10 @@ fn arm_writes_required(ctx: &mut Ctx<'_, '_>, sync: &Sync<'_>, arm: &Arm<'_>, si
             ),
         };
         let path = format!("{}.{}", object.system, object.name);
+        // A field that several arms require is named once.
+        if !ctx.first_time(("E501", format!("{}:{}:{name}", sync.name.text, object.system))) {
+            continue;
+        }
         ctx.say(wording::required_unset(
             sync.map_span,
             object.span,

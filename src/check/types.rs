@@ -8,7 +8,9 @@ use super::rows::path;
 use crate::builtin::{Converter, Func};
 use crate::diag::Diagnostic;
 use crate::diag::errors::{types, values};
-use crate::resolve::hir::{Arm, End, Expr, FieldRef, Kind, Object, Row, Side, Sync, Ty, Use, ValueMap};
+use crate::resolve::hir::{
+    Arm, End, Expr, FieldRef, Kind, MapEnd, Object, Row, Side, Sync, Ty, Use, ValueMap,
+};
 use crate::resolve::near_value;
 use crate::schema::{Field, FieldType};
 use crate::source::Span;
@@ -20,6 +22,10 @@ pub const SIDES: [Side; 2] = [Side::Left, Side::Right];
 /// Each direction of a row: from what is read to the field that is written.
 pub fn types_fit<'a>(ctx: &mut Ctx<'a, '_>, sync: &Sync<'a>, arm: &Arm<'a>, row: &Row<'a>) {
     if row.uses.iter().any(|item| matches!(item, Use::Unknown)) {
+        return;
+    }
+    // A row that writes what can't be written is turned round or dropped: its types are no matter yet.
+    if SIDES.iter().filter_map(|side| row.target(*side)).any(|target| ctx.said_within(target.span)) {
         return;
     }
     default_fits(ctx, row);
@@ -41,9 +47,31 @@ pub fn types_fit<'a>(ctx: &mut Ctx<'a, '_>, sync: &Sync<'a>, arm: &Arm<'a>, row:
             && !(hard && said)
         {
             said |= hard;
-            ctx.say(finding);
+            let map = if hard { map_between(ctx, row) } else { None };
+            ctx.say(match map {
+                Some(name) => finding.instead(format!("a map for these fields exists: `using {name}`")),
+                None => finding,
+            });
         }
     }
+}
+
+/// A map between the two fields of a row that names none.
+fn map_between(ctx: &mut Ctx<'_, '_>, row: &Row<'_>) -> Option<String> {
+    let (End::Field(a), End::Field(b)) = (&row.left, &row.right) else { return None };
+    let (a, b) = (path(*a), path(*b));
+    let values = ctx.program.values.iter().map(|map| (&map.name, &map.left, &map.right));
+    let stages = ctx.program.stages.iter().map(|map| (&map.name, &map.left, &map.right));
+    let joins = |left: &MapEnd<'_>, right: &MapEnd<'_>| {
+        let (c, d) = (path(left.field), path(right.field));
+        (a == c && b == d) || (a == d && b == c)
+    };
+    let name = values
+        .chain(stages)
+        .find(|(_, left, right)| joins(left, right))
+        .map(|(name, ..)| name.text.clone())?;
+    ctx.first_time(("offered", name.clone()));
+    Some(name)
 }
 
 /// The type of a field as messages name it.
@@ -308,7 +336,12 @@ fn values_fit<'a>(
             if let Some(value) =
                 foreign.map(|value| &value.value).find(|v| !options.iter().any(|o| o.value == **v))
             {
-                ctx.say(types::map_of_another_field(span, name, &path(end.field), &path(*field), value));
+                let misfit = types::map_of_another_field(span, name, &path(end.field), &path(*field), value);
+                let better = map_between(ctx, row);
+                ctx.say(match better {
+                    Some(name) => misfit.instead(format!("the map for these fields is `{name}`")),
+                    None => misfit,
+                });
                 return;
             }
         }

@@ -46,7 +46,9 @@ pub fn items_are_used<'a>(ctx: &mut Ctx<'a, '_>) {
         }
     }
     for (name, span, header, kind) in items {
-        if !used.contains(name) && !ctx.said_within(header) {
+        // A map that a row was told to use is not idle for long.
+        let offered = ctx.is_noted(("offered", name.to_owned()));
+        if !used.contains(name) && !offered && !ctx.said_within(header) {
             ctx.say(wording::unused(span, kind, name));
         }
     }

@@ -101,6 +101,13 @@ impl Diagnostic {
         self
     }
 
+    /// The one proposal, in the place of those that there are.
+    #[must_use]
+    pub fn instead(mut self, text: impl Into<String>) -> Self {
+        self.helps = vec![text.into()];
+        self
+    }
+
     #[must_use]
     pub fn fix(mut self, title: impl Into<String>, applicability: Applicability, edits: Vec<Edit>) -> Self {
         self.fixes.push(Fix { title: title.into(), applicability, edits });

@@ -20,6 +20,11 @@ impl<'a> Resolver<'a> {
                 None => {
                     let near = nearest(&name.text, arms.iter().map(|object| object.name));
                     self.say(names::unknown_object(name.span, sync.system_of(Side::Right), &name.text, near));
+                    let mut lost = Vec::new();
+                    for row in &map.rows {
+                        [&row.left, &row.right].into_iter().for_each(|end| names_of(end, &mut lost));
+                    }
+                    sync.lost.extend(lost.into_iter().map(str::to_owned));
                     return;
                 }
             },
@@ -33,6 +38,8 @@ impl<'a> Resolver<'a> {
                 // The same finding for a second arm says nothing new.
                 let new: Vec<Diagnostic> = self.diagnostics.drain(before..).collect();
                 for finding in new {
+                    let finding =
+                        if map.arm.is_some() { of_another_arm(finding, row, &arms) } else { finding };
                     let place = (finding.code, finding.primary.span);
                     if !said.contains(&place) {
                         said.push(place);
@@ -263,6 +270,24 @@ impl<'a> Resolver<'a> {
             }
             _ => Use::Builtin(converter, span),
         }
+    }
+}
+
+/// An unknown field of one arm's own rows that another arm has stands in the wrong arm.
+fn of_another_arm(finding: Diagnostic, row: &ast::Row, arms: &[Object<'_>]) -> Diagnostic {
+    let named = [&row.left, &row.right].into_iter().find_map(|end| match &end.kind {
+        ExprKind::Path(path) => path.parts.iter().find(|part| part.span == finding.primary.span),
+        _ => None,
+    });
+    let Some(name) = named.filter(|_| finding.code == Code::E201) else { return finding };
+    let own = arms.iter().find(|arm| finding.message.starts_with(&format!("{} ", full(**arm))));
+    let same_case =
+        |arm: &Object<'_>| arm.schema.fields.keys().any(|known| known.eq_ignore_ascii_case(&name.text));
+    match (own, arms.iter().find(|arm| arm.schema.fields.contains_key(&name.text))) {
+        (Some(own), Some(other)) if !same_case(own) => {
+            names::field_of_other_arm(name.span, &full(*own), &name.text, &full(*other), other.name)
+        }
+        _ => finding,
     }
 }
 

@@ -5,6 +5,7 @@ use super::expr::Scope;
 use super::hir::{
     Arm, Conflict, CreateRule, Delete, Expr, Kind, Match, Object, Program, RouteLine, Side, Sync,
 };
+use crate::diag::Code;
 use crate::diag::errors::{names, rules, text as texts, values};
 use crate::diag::suggest::nearest;
 use crate::source::Span;
@@ -101,7 +102,15 @@ impl<'a> Resolver<'a> {
                     }
                     ast::Match::Keys { left: l, right: r, when } => {
                         let scope = Scope::of(&both, None);
+                        let before = self.diagnostics.len();
                         let (a, b) = (self.expr(&scope, l), self.expr(&scope, r));
+                        // That names need their system is said once a line.
+                        let mut unqualified = 0;
+                        let found = self.diagnostics.split_off(before);
+                        self.diagnostics.extend(found.into_iter().filter(|finding| {
+                            unqualified += usize::from(finding.code == Code::E217);
+                            finding.code != Code::E217 || unqualified == 1
+                        }));
                         let when = when.as_ref().map(|when| self.expr(&scope, when));
                         let (a, b) =
                             if reads(&a, Side::Right) && reads(&b, Side::Left) { (b, a) } else { (a, b) };

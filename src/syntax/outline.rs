@@ -4,8 +4,8 @@
 //! several lines. A line that opens a new item inside a block ends every open block (a `}` was forgotten), so a
 //! mistake stays where it was made. Never fails; deliberately knows nothing of what statements mean.
 
-use crate::diag::Diagnostic;
 use crate::diag::errors::text as wording;
+use crate::diag::{Code, Diagnostic};
 use crate::source::{FileId, MAX_NESTING, Span};
 
 /// Words that start an item at the top of a file.
@@ -225,8 +225,16 @@ impl Scanner<'_> {
 
     fn unclosed_list(&mut self, brackets: &[usize]) -> usize {
         let open = brackets.first().copied().unwrap_or(self.at);
-        self.outline.diagnostics.push(wording::unclosed_list(self.span(open, open + 1)));
-        self.at = self.line_end(open);
+        let end = self.line_end(open);
+        // A quoted text that is not closed has swallowed the `]`.
+        let swallowed = self.outline.diagnostics.iter().rev().take(8).any(|found| {
+            let span = found.primary.span;
+            found.code == Code::E104 && span.start as usize > open && span.end as usize <= end
+        });
+        if !swallowed {
+            self.outline.diagnostics.push(wording::unclosed_list(self.span(open, open + 1)));
+        }
+        self.at = end;
         self.at
     }
 

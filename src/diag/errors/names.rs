@@ -35,6 +35,12 @@ pub fn field_of_other_side(span: Span, object: &str, name: &str, other: &str) ->
         .help("swap the two ends of the row, or turn its arrow round")
 }
 
+pub fn field_of_other_arm(span: Span, object: &str, name: &str, other: &str, arm: &str) -> Diagnostic {
+    Diagnostic::new(Code::E213, span, format!("`{name}` is a field of {other}, not of {object}"))
+        .here("wrong arm")
+        .help(format!("move the row to `map {arm} {{ ... }}`"))
+}
+
 /// Both ends of a row are fields of the other side: each is its name, its place and the object that stands there.
 pub fn swapped_ends(left: (&str, Span, &str), right: (&str, Span, &str), arrow: &str) -> Diagnostic {
     let ((a, at, left), (b, other, right)) = (left, right);
