@@ -1,5 +1,7 @@
 //! What an account allows: editions, rights, limits, person accounts, fields that others write.
 
+use std::collections::BTreeMap;
+
 use super::Ctx;
 use super::rows::path;
 use super::syncs::{creates, writes};
@@ -237,13 +239,15 @@ pub fn one_portal_has_one_contract<'a>(ctx: &mut Ctx<'a, '_>) {
         if id.is_empty() { name.to_owned() } else { id.to_owned() }
     };
     let mut found = Vec::new();
-    for (index, (hub, nav, span)) in pairs.iter().enumerate() {
-        let clash = pairs.iter().take(index).find(|(other_hub, other_nav, _)| {
-            let same_portal = portal(other_hub) == portal(hub);
-            (same_portal && other_nav != nav) || (other_nav == nav && !same_portal)
-        });
+    let (mut by_portal, mut by_contract) = (BTreeMap::new(), BTreeMap::new());
+    for pair in &pairs {
+        let (hub, nav, span) = *pair;
+        let first: (&str, &str, Span) = *by_portal.entry(portal(hub)).or_insert(*pair);
+        let other: (&str, &str, Span) = *by_contract.entry(nav).or_insert(*pair);
+        let clash =
+            if first.1 != nav { Some(first) } else { (portal(other.0) != portal(hub)).then_some(other) };
         if let Some((other_hub, other_nav, first)) = clash {
-            found.push(wording::two_contracts(*span, *first, (hub, nav), (other_hub, other_nav)));
+            found.push(wording::two_contracts(span, first, (hub, nav), (other_hub, other_nav)));
         }
     }
     found.into_iter().for_each(|finding| ctx.say(finding));

@@ -27,6 +27,9 @@ type ArmOf<'s, 'a> = (&'s Sync<'a>, usize);
 /// How many rows two syncs may share before one finding says it for all.
 const EACH: usize = 3;
 
+/// How many earlier rows of one field a row is held against.
+const EARLIER: usize = 16;
+
 /// Two syncs over the same two objects that may handle the same pair and write the same field.
 pub fn fields_have_one_writer_across_syncs<'a>(ctx: &mut Ctx<'a, '_>) {
     let program = ctx.program;
@@ -39,14 +42,8 @@ pub fn fields_have_one_writer_across_syncs<'a>(ctx: &mut Ctx<'a, '_>) {
             by_pair.entry(pair).or_default().push((sync, index));
         }
     }
-    for group in by_pair.values() {
-        for (index, (second, second_arm)) in group.iter().enumerate() {
-            for (first, first_arm) in group.iter().take(index) {
-                if !std::ptr::eq(*first, *second) {
-                    shared_fields(ctx, (first, *first_arm), (second, *second_arm));
-                }
-            }
-        }
+    for group in by_pair.values().filter(|group| group.len() > 1) {
+        shared_fields(ctx, group);
     }
 }
 
@@ -54,36 +51,45 @@ fn rows_of<'s, 'a>((sync, arm): ArmOf<'s, 'a>) -> &'s [Row<'a>] {
     sync.arms.get(arm).map_or(&[], |arm| &arm.rows)
 }
 
-fn shared_fields<'a>(ctx: &mut Ctx<'a, '_>, first: ArmOf<'_, 'a>, second: ArmOf<'_, 'a>) {
-    if disjoint(first.0, second.0, &[]) {
-        return;
-    }
-    let (known, new) = (rows_of(first), rows_of(second));
-    let targets = |row: &Row<'a>| SIDES.iter().filter_map(|side| row.target(*side)).collect::<Vec<_>>();
-    let mut written: BTreeMap<Place<'a>, Vec<(&Row<'a>, Span)>> = BTreeMap::new();
-    for row in known {
-        for field in targets(row) {
-            written.entry(place(field)).or_default().push((row, field.span));
+/// A row that writes a field, where it says so.
+type Writer<'s, 'a> = (&'s Sync<'a>, &'s Row<'a>, Span);
+
+fn shared_fields<'a>(ctx: &mut Ctx<'a, '_>, group: &[ArmOf<'_, 'a>]) {
+    let mut written: BTreeMap<Place<'a>, Vec<Writer<'_, 'a>>> = BTreeMap::new();
+    for (sync, arm) in group {
+        let mut own: Vec<(Place<'a>, Writer<'_, 'a>)> = Vec::new();
+        let mut found: Vec<(FieldRef<'a>, Writer<'_, 'a>)> = Vec::new();
+        for row in rows_of((sync, *arm)) {
+            let mut clash = None;
+            for field in SIDES.iter().filter_map(|side| row.target(*side)) {
+                let earlier = written.get(&place(field)).map_or(&[][..], Vec::as_slice);
+                let other = earlier.iter().take(EARLIER).find(|(other, known, _)| {
+                    !std::ptr::eq(*other, *sync) && !disjoint(other, sync, &[*known, row])
+                });
+                clash = clash.or_else(|| other.map(|other| (field, *other)));
+                own.push((place(field), (sync, row, field.span)));
+            }
+            found.extend(clash);
         }
+        for (place, writer) in own {
+            written.entry(place).or_default().push(writer);
+        }
+        say_shared(ctx, sync, &found);
     }
-    let mut found = Vec::new();
-    for row in new {
-        let clash = targets(row).into_iter().find_map(|field| {
-            let others = written.get(&place(field))?;
-            let other = others.iter().find(|(other, _)| !disjoint(first.0, second.0, &[*other, row]))?;
-            Some((field, other.1))
-        });
-        found.extend(clash);
-    }
-    if found.len() > EACH {
-        let (a, b) = (&first.0.name, &second.0.name);
-        let object = format!("{}.{}", second.0.left.system, second.0.left.name);
+}
+
+fn say_shared<'a>(ctx: &mut Ctx<'a, '_>, sync: &Sync<'a>, found: &[(FieldRef<'a>, Writer<'_, 'a>)]) {
+    if let [(_, (first, ..)), ..] = found
+        && found.len() > EACH
+    {
+        let (a, b) = (&first.name, &sync.name);
+        let object = format!("{}.{}", sync.left.system, sync.left.name);
         ctx.say(names::same_records(b.span, a.span, (&a.text, &b.text), &object, found.len()));
         return;
     }
-    for (field, other) in found {
+    for (field, (_, _, other)) in found {
         let object = format!("{}.{}", field.object.system, field.object.name);
-        ctx.say(names::two_writers(field.span, other, &object, field.name));
+        ctx.say(names::two_writers(field.span, *other, &object, field.name));
     }
 }
 
@@ -105,9 +111,10 @@ pub fn cycles_settle<'a>(ctx: &mut Ctx<'a, '_>) {
         out.entry(place(edge.from_field)).or_default().push(index);
     }
     let mut told: BTreeSet<Span> = BTreeSet::new();
+    // Enough for every real program; what a hostile one leaves out is not looked at.
+    let mut steps = edges.len().saturating_mul(64).saturating_add(10_000);
     for start in 0..edges.len() {
         let mut path = vec![start];
-        let mut steps = 2_000;
         if let Some(cycle) = circle(&edges, &out, &mut path, &mut steps) {
             let rows: Vec<Span> =
                 cycle.iter().filter_map(|index| edges.get(*index)).map(|e| e.row.span).collect();
@@ -154,17 +161,17 @@ fn circle(
     edges: &[Edge<'_, '_>],
     out: &BTreeMap<Place<'_>, Vec<usize>>,
     path: &mut Vec<usize>,
-    steps: &mut u32,
+    steps: &mut usize,
 ) -> Option<Vec<usize>> {
     let (first, last) = (edges.get(*path.first()?)?, edges.get(*path.last()?)?);
     if path.len() > 1 && place(last.to_field) == place(first.from_field) {
         return Some(path.clone());
     }
-    if path.len() >= 8 || *steps == 0 {
+    if path.len() >= 8 {
         return None;
     }
-    *steps -= 1;
     for next in out.get(&place(last.to_field)).into_iter().flatten() {
+        *steps = steps.checked_sub(1)?;
         let row = edges.get(*next)?.row;
         let used = path.iter().filter_map(|index| edges.get(*index)).any(|edge| std::ptr::eq(edge.row, row));
         // Each circle is found from its first row in the order of the program.

@@ -1,6 +1,6 @@
 //! Value maps, and what stage maps share with them: values exist, each goes somewhere once, and the way back is single.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Ctx;
 use super::fit::is_text;
@@ -15,14 +15,27 @@ pub fn path(end: &MapEnd<'_>) -> String {
 }
 
 pub fn values_exist<'a>(ctx: &mut Ctx<'a, '_>, map: &ValueMap<'a>) {
+    let listed = |end: &MapEnd<'a>| -> BTreeSet<&'a str> {
+        let options = end.field.field.options.iter().filter(|option| option.active);
+        options.map(|option| option.value.as_str()).collect()
+    };
+    let (left, right) = (listed(&map.left), listed(&map.right));
+    let mut exists = |end: &MapEnd<'a>, known: &BTreeSet<&str>, value: &Str| {
+        if !known.contains(value.value.as_str()) {
+            value_exists(ctx, end, value);
+        }
+    };
     for row in &map.rows {
-        value_exists(ctx, &map.left, &row.left);
-        value_exists(ctx, &map.right, &row.right);
+        exists(&map.left, &left, &row.left);
+        exists(&map.right, &right, &row.right);
     }
     for row in &map.elses {
         if let ElseAction::To { direction, value } = &row.action {
-            let end = if direction.direction == Direction::Left { &map.left } else { &map.right };
-            value_exists(ctx, end, value);
+            if direction.direction == Direction::Left {
+                exists(&map.left, &left, value);
+            } else {
+                exists(&map.right, &right, value);
+            }
         }
     }
 }
@@ -126,15 +139,18 @@ pub fn values_come_back(ctx: &mut Ctx<'_, '_>, rows: &[ValueRow], elses: &[ElseR
         if back_by_else {
             continue;
         }
-        let target = |row: &'_ ValueRow| -> Str { if right { row.right.clone() } else { row.left.clone() } };
-        let mut said: Vec<String> = Vec::new();
+        let target = |row: &'_ ValueRow| -> (String, Span) {
+            let value = if right { &row.right } else { &row.left };
+            (value.value.clone(), value.span)
+        };
+        let all = rows.iter().chain(others.iter().copied());
+        let mut back: BTreeSet<String> =
+            all.filter(|row| goes(row, !right)).map(|row| target(row).0).collect();
         for row in rows.iter().filter(|row| goes(row, right) && !goes(row, !right)) {
-            let value = target(row);
-            let mut all = rows.iter().chain(others.iter().copied());
-            let back = all.any(|other| goes(other, !right) && target(other).value == value.value);
-            if !back && !said.contains(&value.value) {
-                ctx.say(wording::cannot_come_back(value.span, &value.value));
-                said.push(value.value);
+            let (value, span) = target(row);
+            // Said once for a value.
+            if back.insert(value.clone()) {
+                ctx.say(wording::cannot_come_back(span, &value));
             }
         }
     }
@@ -165,16 +181,13 @@ pub fn source_values_are_mapped<'a>(ctx: &mut Ctx<'a, '_>, map: &ValueMap<'a>) {
         }
         let end = if right { &map.left } else { &map.right };
         let field = end.field.field;
-        let listed = |value: &str| {
-            map.rows.iter().filter(|row| goes(row, right)).any(|row| {
-                let from = if right { &row.left } else { &row.right };
-                from.value == value
-            })
-        };
+        let from = map.rows.iter().filter(|row| goes(row, right));
+        let listed: BTreeSet<&str> =
+            from.map(|row| if right { row.left.value.as_str() } else { row.right.value.as_str() }).collect();
         let missing: Vec<&str> = field
             .options
             .iter()
-            .filter(|option| option.active && !listed(&option.value))
+            .filter(|option| option.active && !listed.contains(option.value.as_str()))
             .map(|option| option.value.as_str())
             .collect();
         let free = is_text(&field.ty);

@@ -28,7 +28,7 @@ use std::collections::BTreeSet;
 use crate::diag::{Code, Diagnostic};
 use crate::resolve::hir::Program;
 use crate::resolve::{Schemas, resolve};
-use crate::source::Span;
+use crate::source::{FileId, Span};
 use crate::syntax::ast;
 
 /// A program that was resolved and looked at.
@@ -47,23 +47,28 @@ pub(crate) struct Ctx<'a, 'p> {
     said: BTreeSet<(Code, Span)>,
     /// Facts that are worth one finding however many syncs they concern.
     noted: BTreeSet<(&'static str, String)>,
-    /// What resolving complained about.
-    resolved: Vec<Span>,
+    /// Places of everything that was said, by resolving too: file, start, end.
+    places: BTreeSet<(FileId, u32, u32)>,
+    /// Value and stage maps that a two-way row uses.
+    pub(crate) two_way_values: BTreeSet<usize>,
+    pub(crate) two_way_stages: BTreeSet<usize>,
 }
 
 impl Ctx<'_, '_> {
     pub(crate) fn say(&mut self, diagnostic: Diagnostic) {
+        let span = diagnostic.primary.span;
         // Required fields are all named at the map that lacks them; elsewhere one finding a place is enough.
-        if diagnostic.code == Code::E501 || self.said.insert((diagnostic.code, diagnostic.primary.span)) {
+        if diagnostic.code == Code::E501 || self.said.insert((diagnostic.code, span)) {
+            self.places.insert((span.file, span.start, span.end));
             self.diagnostics.push(diagnostic);
         }
     }
 
     /// Whether something inside a place was complained about already.
     pub(crate) fn said_within(&self, place: Span) -> bool {
-        let within =
-            |span: &Span| span.file == place.file && span.start >= place.start && span.end <= place.end;
-        self.resolved.iter().any(within) || self.said.iter().any(|(_, span)| within(span))
+        let from = (place.file, place.start, 0);
+        let to = (place.file, place.end, u32::MAX);
+        self.places.range(from..=to).any(|(_, _, end)| *end <= place.end)
     }
 
     /// True the first time that it is asked about a fact.
@@ -87,8 +92,15 @@ pub fn check_program<'a>(schemas: &'a Schemas, program: &'a ast::Program) -> Che
         diagnostics: Vec::new(),
         said: BTreeSet::new(),
         noted: BTreeSet::new(),
-        resolved: diagnostics.iter().map(|one| one.primary.span).collect(),
+        places: diagnostics
+            .iter()
+            .map(|one| one.primary.span)
+            .map(|span| (span.file, span.start, span.end))
+            .collect(),
+        two_way_values: BTreeSet::new(),
+        two_way_stages: BTreeSet::new(),
     };
+    usage::gather(&mut ctx);
     rules::run(&mut ctx);
     diagnostics.extend(ctx.diagnostics);
     Checked { program: resolved, diagnostics }

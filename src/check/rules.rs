@@ -19,7 +19,6 @@ const VALUES: &[ValuesRule] = &[
     |ctx, map| maps::each_value_once(ctx, &map.rows),
     |ctx, map| maps::one_way_back(ctx, &map.rows),
     maps::source_values_are_mapped,
-    usage::values_come_back,
 ];
 
 const STAGES: &[StagesRule] = &[
@@ -30,7 +29,6 @@ const STAGES: &[StagesRule] = &[
     stages::stages_keep_their_order,
     stages::a_closed_stage_is_mapped,
     stages::all_stages_are_mapped,
-    usage::stages_come_back,
 ];
 
 const SYNCS: &[SyncRule] = &[
@@ -92,6 +90,8 @@ const PROGRAM: &[ProgramRule] = &[
     linkedin::settings_fit_the_crm,
     accounts::one_portal_has_one_contract,
     policies::policies_are_kept,
+    usage::values_come_back,
+    usage::stages_come_back,
     usage::items_are_used,
 ];
 

@@ -1,7 +1,7 @@
 //! Stage maps: the domain is (pipeline, stage). Stages exist, keep their meaning and their order, and each pipeline
 //! is mapped once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Ctx;
 use super::conditions::disjoint;
@@ -235,37 +235,35 @@ fn shared_values(ctx: &mut Ctx<'_, '_>, first: &StageMap<'_>, second: &StageMap<
     }
 }
 
+/// A pipeline between two objects: its name, and the objects in order.
+type Mapped = (String, BTreeSet<(String, String)>);
+
 /// Two syncs of the same systems that map one pipeline differently and may handle the same deal.
 pub fn pipelines_are_mapped_once<'a>(ctx: &mut Ctx<'a, '_>) {
-    let mut seen: Vec<(&Sync<'a>, &StageMap<'a>)> = Vec::new();
+    let mut seen: BTreeMap<Mapped, Vec<(&Sync<'a>, &StageMap<'a>)>> = BTreeMap::new();
     let program = ctx.program;
     for sync in &program.syncs {
-        let mut own: Vec<(&Sync<'a>, &StageMap<'a>)> = Vec::new();
+        let mut own: Vec<(Mapped, &StageMap<'a>)> = Vec::new();
         for row in sync.arms.iter().flat_map(|arm| &arm.rows) {
             for map in stage_maps(ctx, row) {
                 let Some((name, span)) = pipeline(map) else { continue };
-                let same_ends = |known: &StageMap<'_>| {
-                    let ends = |map: &StageMap<'_>| {
-                        let (a, b) = (map.left.object, map.right.object);
-                        BTreeSet::from([
-                            (a.system.to_owned(), a.name.to_owned()),
-                            (b.system.to_owned(), b.name.to_owned()),
-                        ])
-                    };
-                    ends(known) == ends(map)
-                };
-                let earlier = seen.iter().find(|(other, known)| {
-                    !std::ptr::eq(*known, map)
-                        && pipeline(known).is_some_and(|(known, _)| known == name)
-                        && same_ends(known)
-                        && !disjoint(other, sync, &[])
+                let ends = [map.left.object, map.right.object];
+                let ends = ends.map(|object| (object.system.to_owned(), object.name.to_owned()));
+                let key = (name.clone(), BTreeSet::from(ends));
+                let earlier = seen.get(&key).and_then(|known| {
+                    known
+                        .iter()
+                        .take(16)
+                        .find(|(other, known)| !std::ptr::eq(*known, map) && !disjoint(other, sync, &[]))
                 });
                 if let Some((_, first)) = earlier.and_then(|(_, known)| pipeline(known)) {
                     ctx.say(wording::pipeline_twice(*span, *first, name));
                 }
-                own.push((sync, map));
+                own.push((key, map));
             }
         }
-        seen.extend(own);
+        for (key, map) in own {
+            seen.entry(key).or_default().push((sync, map));
+        }
     }
 }

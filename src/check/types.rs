@@ -332,9 +332,11 @@ fn values_fit<'a>(
         let elsewhere = (field.name, field.object.name) != (end.field.name, end.object.name);
         if elsewhere && written && !options.is_empty() && !is_text(&field.field.ty) {
             let left = (*side == Side::Left) != flipped;
+            let known: std::collections::BTreeSet<&str> =
+                options.iter().map(|option| option.value.as_str()).collect();
             let foreign = map.rows.iter().map(|row| if left { &row.left } else { &row.right });
             if let Some(value) =
-                foreign.map(|value| &value.value).find(|v| !options.iter().any(|o| o.value == **v))
+                foreign.map(|value| &value.value).find(|value| !known.contains(value.as_str()))
             {
                 let misfit = types::map_of_another_field(span, name, &path(end.field), &path(*field), value);
                 let better = map_between(ctx, row);

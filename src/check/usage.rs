@@ -1,11 +1,11 @@
 //! Items that nothing uses, and what follows from how a map is used.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Ctx;
 use super::maps;
 use crate::diag::errors::names as wording;
-use crate::resolve::hir::{StageMap, Use, ValueMap};
+use crate::resolve::hir::Use;
 use crate::source::Span;
 use crate::syntax::ast::{Direction, ExprKind, Item, RowOptionKind, ValueRow};
 
@@ -54,37 +54,59 @@ pub fn items_are_used<'a>(ctx: &mut Ctx<'a, '_>) {
     }
 }
 
-/// Whether a two-way row uses a map.
-fn used_both_ways(ctx: &Ctx<'_, '_>, is: impl Fn(&Use) -> bool) -> bool {
+/// Which maps two-way rows use, for the rules that ask about the way back.
+pub fn gather(ctx: &mut Ctx<'_, '_>) {
     let rows = ctx.program.syncs.iter().flat_map(|sync| &sync.arms).flat_map(|arm| &arm.rows);
-    rows.filter(|row| row.arrow.direction == Direction::Both).any(|row| row.uses.iter().any(&is))
-}
-
-pub fn values_come_back<'a>(ctx: &mut Ctx<'a, '_>, map: &ValueMap<'a>) {
-    let is = |item: &Use| match item {
-        Use::Values(index, _) | Use::Multi { values: index, .. } => {
-            ctx.program.values.get(*index).is_some_and(|known| std::ptr::eq(known, map))
+    for item in rows.filter(|row| row.arrow.direction == Direction::Both).flat_map(|row| &row.uses) {
+        match item {
+            Use::Values(index, _) | Use::Multi { values: index, .. } => {
+                ctx.two_way_values.insert(*index);
+            }
+            Use::Stages(index, _) => {
+                ctx.two_way_stages.insert(*index);
+            }
+            _ => {}
         }
-        _ => false,
-    };
-    if !map.broken && map.arrow.direction == Direction::Both && used_both_ways(ctx, is) {
-        maps::values_come_back(ctx, &map.rows, &map.elses, &[]);
     }
 }
 
-pub fn stages_come_back<'a>(ctx: &mut Ctx<'a, '_>, map: &StageMap<'a>) {
+pub fn values_come_back(ctx: &mut Ctx<'_, '_>) {
     let program = ctx.program;
-    let find = |item: &Use| match item {
-        Use::Stages(index, _) => program.stages.get(*index),
-        _ => None,
-    };
-    let is = |item: &Use| find(item).is_some_and(|known| std::ptr::eq(known, map));
-    if map.broken || map.arrow.direction != Direction::Both || !used_both_ways(ctx, is) {
+    for (index, map) in program.values.iter().enumerate() {
+        if ctx.two_way_values.contains(&index) && !map.broken && map.arrow.direction == Direction::Both {
+            maps::values_come_back(ctx, &map.rows, &map.elses, &[]);
+        }
+    }
+}
+
+pub fn stages_come_back(ctx: &mut Ctx<'_, '_>) {
+    let program = ctx.program;
+    if ctx.two_way_stages.is_empty() {
         return;
     }
-    let rows = program.syncs.iter().flat_map(|sync| &sync.arms).flat_map(|arm| &arm.rows);
-    let lists = rows.filter(|row| row.uses.iter().any(is));
-    let others: Vec<&ValueRow> =
-        lists.flat_map(|row| &row.uses).filter_map(find).flat_map(|map| &map.rows).collect();
-    maps::values_come_back(ctx, &map.rows, &map.elses, &others);
+    let mut lists: BTreeMap<usize, Vec<&ValueRow>> = BTreeMap::new();
+    for row in program.syncs.iter().flat_map(|sync| &sync.arms).flat_map(|arm| &arm.rows) {
+        let used: Vec<usize> = row
+            .uses
+            .iter()
+            .filter_map(|item| match item {
+                Use::Stages(index, _) => Some(*index),
+                _ => None,
+            })
+            .collect();
+        if let [_, _, ..] = used.as_slice() {
+            let all: Vec<&ValueRow> = used
+                .iter()
+                .filter_map(|index| program.stages.get(*index))
+                .flat_map(|map| &map.rows)
+                .collect();
+            used.iter().for_each(|index| lists.entry(*index).or_default().extend(&all));
+        }
+    }
+    for (index, map) in program.stages.iter().enumerate() {
+        if ctx.two_way_stages.contains(&index) && !map.broken && map.arrow.direction == Direction::Both {
+            let others = lists.get(&index).map_or(&[][..], Vec::as_slice);
+            maps::values_come_back(ctx, &map.rows, &map.elses, others);
+        }
+    }
 }

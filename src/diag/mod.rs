@@ -118,10 +118,15 @@ impl Diagnostic {
 /// Sorts by file, place and code, and drops exact repeats. Call just before printing.
 pub fn in_order(sources: &SourceMap, mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
     diagnostics.sort_by(|a, b| {
-        let key = |d: &Diagnostic| {
-            (sources.path(d.primary.span.file).to_owned(), d.primary.span.start, d.code.id())
+        let (at, other) = (a.primary.span, b.primary.span);
+        let files = if at.file == other.file {
+            std::cmp::Ordering::Equal
+        } else {
+            sources.path(at.file).cmp(sources.path(other.file))
         };
-        key(a).cmp(&key(b)).then_with(|| a.message.cmp(&b.message))
+        files
+            .then_with(|| (at.start, a.code.id()).cmp(&(other.start, b.code.id())))
+            .then_with(|| a.message.cmp(&b.message))
     });
     diagnostics.dedup();
     diagnostics

@@ -40,6 +40,19 @@ pub(crate) struct Resolver<'a> {
     pub(crate) owners: Vec<(String, Span)>,
     /// Words of item headers that could not be read: a name among them has been reported already.
     pub(crate) lost: BTreeSet<&'a str>,
+    /// Names of syncs, and where maps and converters stand in the resolved program.
+    pub(crate) sync_names: BTreeSet<&'a str>,
+    pub(crate) map_names: BTreeMap<String, Named>,
+}
+
+/// Where an item that can stand behind `using` is found; `Broken` = it could not be resolved and was reported.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Named {
+    Values(usize),
+    Stages(usize),
+    Convert(usize),
+    Owners(usize),
+    Broken,
 }
 
 /// Resolves a whole program.
@@ -53,6 +66,8 @@ pub fn resolve<'a>(schemas: &'a Schemas, program: &'a ast::Program) -> (Program<
         converts: Vec::new(),
         owners: Vec::new(),
         lost: program.files.iter().flat_map(|file| &file.lost).map(String::as_str).collect(),
+        sync_names: BTreeSet::new(),
+        map_names: BTreeMap::new(),
     };
     let items: Vec<&ast::Item> = program.files.iter().flat_map(|file| &file.items).collect();
     resolver.gather(&items);
@@ -67,6 +82,7 @@ pub fn resolve<'a>(schemas: &'a Schemas, program: &'a ast::Program) -> (Program<
             _ => {}
         }
     }
+    resolver.name_maps(&resolved);
     for item in &items {
         if let ast::Item::Sync(item) = item
             && let Some(sync) = resolver.sync(item, &resolved)
@@ -103,8 +119,8 @@ impl<'a> Resolver<'a> {
 
     /// Registers every item name; `values`, `stages`, `convert` and `owners` share one space.
     fn gather(&mut self, items: &[&'a ast::Item]) {
-        let mut converters: Vec<(&str, Span)> = Vec::new();
-        let mut syncs: Vec<(&str, Span)> = Vec::new();
+        let mut converters: BTreeMap<&str, Span> = BTreeMap::new();
+        let mut syncs: BTreeMap<&str, Span> = BTreeMap::new();
         for item in items {
             let (kind, name, space) = match item {
                 ast::Item::Sync(item) => ("sync", &item.name, &mut syncs),
@@ -128,13 +144,12 @@ impl<'a> Resolver<'a> {
                 }
                 ast::Item::Test(_) | ast::Item::Policy(_) | ast::Item::CrmSettings(_) => continue,
             };
-            let known = space.iter().find(|(known, _)| *known == name.text).map(|(_, at)| *at);
-            if let Some(first) = known {
+            if let Some(first) = space.get(name.text.as_str()).copied() {
                 let diagnostic = wording::same_name(name.span, first, kind, &name.text);
                 self.diagnostics.push(diagnostic);
                 continue;
             }
-            space.push((&name.text, name.span));
+            space.insert(&name.text, name.span);
             if !matches!(item, ast::Item::Sync(_) | ast::Item::Writeback(_))
                 && crate::builtin::Converter::find(&name.text).is_some()
             {
@@ -143,12 +158,31 @@ impl<'a> Resolver<'a> {
         }
         for item in items {
             match item {
-                ast::Item::Sync(item) => self.syncs.push(&item.name),
+                ast::Item::Sync(item) => {
+                    self.syncs.push(&item.name);
+                    self.sync_names.insert(&item.name.text);
+                }
                 ast::Item::Stages(item) => self.stages.push(&item.name),
                 ast::Item::Values(item) => self.values.push(&item.name),
                 ast::Item::Convert(item) => self.converts.push(&item.name),
                 _ => {}
             }
+        }
+    }
+
+    /// Notes where each map and converter stands; of several of one name the first counts.
+    fn name_maps(&mut self, program: &Program<'a>) {
+        let values = program.values.iter().enumerate().map(|(i, map)| (&map.name.text, Named::Values(i)));
+        let stages = program.stages.iter().enumerate().map(|(i, map)| (&map.name.text, Named::Stages(i)));
+        let converts =
+            program.converts.iter().enumerate().map(|(i, item)| (&item.name.text, Named::Convert(i)));
+        let named = program.owners.iter().enumerate().filter(|(_, map)| map.name != "owners");
+        let owners = named.map(|(i, map)| (&map.name, Named::Owners(i)));
+        for (name, at) in values.chain(stages).chain(converts).chain(owners) {
+            self.map_names.entry(name.clone()).or_insert(at);
+        }
+        for name in self.values.iter().chain(&self.stages).chain(&self.converts) {
+            self.map_names.entry(name.text.clone()).or_insert(Named::Broken);
         }
     }
 
@@ -167,7 +201,7 @@ impl<'a> Resolver<'a> {
 
     /// Whether there is a sync of this name; if not, says so unless its header could not be read.
     pub(crate) fn sync_exists(&mut self, name: &str, at: Span) -> bool {
-        if self.syncs.iter().any(|sync| sync.text == name) {
+        if self.sync_names.contains(name) {
             return true;
         }
         if !self.lost.contains(name) {

@@ -1,8 +1,8 @@
 //! The rows of a map block: their ends, their options, what stands behind `using`.
 
-use super::Resolver;
 use super::expr::Scope;
 use super::hir::{End, Expr, Object, Program, Row, Side, Sync, Use};
+use super::{Named, Resolver};
 use crate::builtin::Converter;
 use crate::diag::errors::{names, types};
 use crate::diag::suggest::nearest;
@@ -180,23 +180,15 @@ impl<'a> Resolver<'a> {
     fn using(&mut self, item: &'a ast::Use, program: &Program<'a>) -> Use {
         let name = item.name.text.as_str();
         let span = item.span;
-        if let Some(index) = program.values.iter().position(|map| map.name.text == name) {
-            return Use::Values(index, span);
-        }
-        if let Some(index) = program.stages.iter().position(|map| map.name.text == name) {
-            return Use::Stages(index, span);
-        }
-        if let Some(index) = program.converts.iter().position(|item| item.name.text == name) {
-            return Use::Convert(index, span);
-        }
-        if let Some(index) = program.owners.iter().position(|map| map.name == name) {
-            return Use::Owners(Some(index), span);
-        }
-        // It exists, but could not be resolved and was reported.
-        let broken = |list: &[&ast::Ident]| list.iter().any(|ident| ident.text == name);
-        if broken(&self.values) || broken(&self.stages) || broken(&self.converts) || self.lost.contains(name)
-        {
-            return Use::Unknown;
+        match self.map_names.get(name) {
+            Some(Named::Values(index)) => return Use::Values(*index, span),
+            Some(Named::Stages(index)) => return Use::Stages(*index, span),
+            Some(Named::Convert(index)) => return Use::Convert(*index, span),
+            Some(Named::Owners(index)) => return Use::Owners(Some(*index), span),
+            // It exists, but could not be resolved and was reported.
+            Some(Named::Broken) => return Use::Unknown,
+            None if self.lost.contains(name) => return Use::Unknown,
+            None => {}
         }
         let Some(converter) = Converter::find(name) else {
             let known = Converter::ALL

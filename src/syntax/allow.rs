@@ -1,6 +1,6 @@
 //! `# allow CODE[, CODE]: reason`: warnings that are accepted in place.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::ast::{Allow, Ident, Program};
 use super::outline::Comment;
@@ -61,14 +61,16 @@ pub fn apply(program: &Program, sources: &SourceMap, diagnostics: Vec<Diagnostic
         .map(|diagnostic| diagnostic.primary.span)
         .map(|span| (span.file, sources.position(span.file, span.start).line))
         .collect();
+    let mut by_line: BTreeMap<(FileId, u32), Vec<usize>> = BTreeMap::new();
+    for (index, allow) in allows.iter().enumerate() {
+        by_line.entry((allow.span.file, allow.line)).or_default().push(index);
+    }
     for diagnostic in diagnostics {
         let span = diagnostic.primary.span;
         let line = sources.position(span.file, span.start).line;
         let mut allowed = false;
-        for (allow, used) in allows.iter().zip(&mut used) {
-            if allow.span.file != span.file || allow.line != line {
-                continue;
-            }
+        for index in by_line.get(&(span.file, line)).into_iter().flatten() {
+            let (Some(allow), Some(used)) = (allows.get(*index), used.get_mut(*index)) else { continue };
             for (code, used) in allow.codes.iter().zip(used.iter_mut()) {
                 if code.text.eq_ignore_ascii_case(diagnostic.code.id())
                     && diagnostic.severity == Severity::Warning

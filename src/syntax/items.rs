@@ -6,9 +6,11 @@ use super::build::{Builder, Parts};
 use super::cause::{self, Frame};
 use super::grammar::{Piece, Rule};
 use super::outline::{self, ITEM_WORDS, Node};
-use crate::diag::Diagnostic;
+use std::collections::BTreeSet;
+
 use crate::diag::errors::text as wording;
 use crate::diag::suggest::nearest;
+use crate::diag::{Code, Diagnostic};
 use crate::source::{FileId, MAX_FILE_BYTES, MAX_LINE_CHARS, MAX_NESTING, SourceMap, Span};
 use pest::iterators::Pair;
 
@@ -32,7 +34,14 @@ pub fn parse_file(sources: &SourceMap, id: FileId) -> (File, Vec<Diagnostic>) {
         return (file, vec![diagnostic]);
     }
     let outline = outline::outline(id, text);
-    let mut reader = Reader { file: id, text, diagnostics: outline.diagnostics, lost: Vec::new() };
+    let complained = outline
+        .diagnostics
+        .iter()
+        .filter(|found| found.code != Code::E103)
+        .map(|found| (found.primary.span.start, found.primary.span.end))
+        .collect();
+    let mut reader =
+        Reader { file: id, text, diagnostics: outline.diagnostics, complained, lost: Vec::new() };
     file.allows = allow::read(sources, &outline.comments);
     for node in &outline.nodes {
         reader.lost.clear();
@@ -50,7 +59,8 @@ fn over_limit(id: FileId, text: &str) -> Option<Diagnostic> {
     }
     let mut at = 0;
     for line in text.split_inclusive('\n') {
-        if line.len() > MAX_LINE_CHARS && line.chars().count() > MAX_LINE_CHARS {
+        let content = line.trim_end_matches(['\n', '\r']);
+        if content.len() > MAX_LINE_CHARS && content.chars().count() > MAX_LINE_CHARS {
             return Some(wording::limit(
                 Span::new(id, at, at + 1),
                 "this line is too long",
@@ -66,6 +76,8 @@ pub(super) struct Reader<'t> {
     pub(super) file: FileId,
     text: &'t str,
     pub(super) diagnostics: Vec<Diagnostic>,
+    /// Places that the outline has complained about (but for blocks that are not closed): not read again.
+    complained: BTreeSet<(u32, u32)>,
     /// Words of the lines of this item that could not be read.
     pub(super) lost: Vec<String>,
 }
@@ -114,9 +126,7 @@ impl<'t> Reader<'t> {
     }
 
     fn try_strict(&mut self, span: Span, rule: Rule, frame: Frame<'_>) -> Option<Pair<'t, Rule>> {
-        // What the outline has already complained about is not read again.
-        let within = |d: &Diagnostic| d.primary.span.start >= span.start && d.primary.span.end <= span.end;
-        if self.diagnostics.iter().any(|d| d.code.id() != "E103" && within(d)) {
+        if self.is_complained(span) {
             return None;
         }
         let piece = self.piece(span);
@@ -137,13 +147,23 @@ impl<'t> Reader<'t> {
         }
     }
 
+    fn is_complained(&self, span: Span) -> bool {
+        self.complained.range((span.start, 0)..=(span.end, u32::MAX)).any(|(_, end)| *end <= span.end)
+    }
+
     pub(super) fn builder(&mut self, span: Span) -> Builder<'t, '_> {
         Builder { piece: self.piece(span), diagnostics: &mut self.diagnostics }
     }
 
     /// A word that is none of the known ones.
     pub(super) fn unknown(&mut self, span: Span, kind: &str, word: &str, known: &[&str]) {
-        let at = Span::new(span.file, span.start as usize, span.start as usize + word.len().max(1));
+        if word.is_empty() {
+            let first = self.piece(span).text.chars().next().map_or(0, char::len_utf8);
+            let at = Span::new(span.file, span.start as usize, span.start as usize + first);
+            self.diagnostics.push(wording::unreadable(at, &[], false));
+            return;
+        }
+        let at = Span::new(span.file, span.start as usize, span.start as usize + word.len());
         let near = nearest(word, known.iter().copied());
         self.diagnostics.push(wording::unknown_word(at, kind, word, near, known));
     }
@@ -152,6 +172,7 @@ impl<'t> Reader<'t> {
     pub(super) fn line_only(&mut self, node: &Node) {
         if node.block.is_some() {
             self.diagnostics.push(wording::no_block_expected(node.span));
+            self.complained.insert((node.span.start, node.span.end));
         }
     }
 
@@ -163,11 +184,7 @@ impl<'t> Reader<'t> {
                 self.diagnostics.push(wording::block_expected(node.span, word));
             } else if let Some(diagnostic) = cause::odd_characters(self.piece(node.span)) {
                 self.diagnostics.push(diagnostic);
-            } else if !self
-                .diagnostics
-                .iter()
-                .any(|d| d.primary.span.start >= node.span.start && d.primary.span.end <= node.span.end)
-            {
+            } else if !self.is_complained(node.span) {
                 self.diagnostics.push(if word.is_empty() {
                     wording::unreadable(node.span, &["an item such as `sync`"], false)
                 } else {

@@ -199,9 +199,10 @@ impl Scanner<'_> {
                 b'#' if brackets.is_empty() => return self.at,
                 b'#' => self.comment(false),
                 b'{' | b'}' if !brackets.is_empty() => return self.unclosed_list(&brackets),
-                b'\n' if !brackets.is_empty() && !self.list_goes_on() => {
-                    return self.unclosed_list(&brackets);
-                }
+                b'\n' if !brackets.is_empty() => match self.list_goes_on() {
+                    Some(next) => self.at = next,
+                    None => return self.unclosed_list(&brackets),
+                },
                 b'\n' | b';' if brackets.is_empty() => return self.at,
                 b'{' | b'}' => return self.at,
                 _ => self.at += 1,
@@ -216,11 +217,13 @@ impl Scanner<'_> {
         if brackets.is_empty() { self.at } else { self.unclosed_list(&brackets) }
     }
 
-    /// Inside a list at a line end: the next line must look like more of the list.
-    fn list_goes_on(&self) -> bool {
-        let rest = self.text.get(self.at..).unwrap_or("").trim_start();
-        !rest.is_empty() && rest.starts_with(['"', ']', ',', '#', '-'])
-            || rest.starts_with(|c: char| c.is_ascii_digit())
+    /// Inside a list at a line end: where the next line that is not blank begins, when it looks like more of the list.
+    fn list_goes_on(&self) -> Option<usize> {
+        let rest = self.text.get(self.at..).unwrap_or("");
+        let next = rest.trim_start();
+        let goes_on =
+            next.starts_with(['"', ']', ',', '#', '-']) || next.starts_with(|c: char| c.is_ascii_digit());
+        goes_on.then_some(self.at + (rest.len() - next.len()))
     }
 
     fn unclosed_list(&mut self, brackets: &[usize]) -> usize {

@@ -4,7 +4,7 @@ mod exprs;
 mod rows;
 mod tables;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::ir::{
     self, Arm, Association, AssociationEnd, Conflict, Create, Delete, Expr, Guard, Leave, Limit, Match,
@@ -94,11 +94,15 @@ pub fn lower(
 
 /// What others refer to comes first; otherwise the order of the program. A cycle keeps the program's order.
 fn dependency_order(program: &hir::Program<'_>) -> Vec<usize> {
-    let index_of = |name: &str| program.syncs.iter().position(|sync| sync.name.text == name);
-    let needs: Vec<Vec<usize>> = program
+    let mut index_of: BTreeMap<&str, usize> = BTreeMap::new();
+    for (index, sync) in program.syncs.iter().enumerate() {
+        index_of.entry(&sync.name.text).or_insert(index);
+    }
+    let needs: Vec<BTreeSet<usize>> = program
         .syncs
         .iter()
-        .map(|sync| {
+        .enumerate()
+        .map(|(own, sync)| {
             let through = sync.arms.iter().flat_map(|arm| &arm.associations).map(|a| a.through.text.as_str());
             let ids =
                 sync.arms.iter().flat_map(|arm| &arm.rows).flat_map(|row| &row.uses).filter_map(|item| {
@@ -107,20 +111,35 @@ fn dependency_order(program: &hir::Program<'_>) -> Vec<usize> {
                         _ => None,
                     }
                 });
-            through.chain(ids).filter_map(index_of).collect()
+            through
+                .chain(ids)
+                .filter_map(|name| index_of.get(name).copied())
+                .filter(|need| *need != own)
+                .collect()
         })
         .collect();
+    let mut waiting: Vec<usize> = needs.iter().map(BTreeSet::len).collect();
+    let mut needed_by: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (index, needs) in needs.iter().enumerate() {
+        needs.iter().for_each(|need| needed_by.entry(*need).or_default().push(index));
+    }
+    let mut ready: BTreeSet<usize> =
+        waiting.iter().enumerate().filter(|(_, count)| **count == 0).map(|(index, _)| index).collect();
+    let mut left: BTreeSet<usize> = (0..needs.len()).collect();
     let mut order: Vec<usize> = Vec::new();
-    while order.len() < program.syncs.len() {
-        let ready = |index: &usize| {
-            !order.contains(index)
-                && needs
-                    .get(*index)
-                    .is_none_or(|needs| needs.iter().all(|need| need == index || order.contains(need)))
-        };
-        let next = (0..program.syncs.len()).find(ready);
-        let next = next.or_else(|| (0..program.syncs.len()).find(|index| !order.contains(index)));
-        order.extend(next);
+    while let Some(next) = ready.pop_first().or_else(|| left.first().copied()) {
+        if !left.remove(&next) {
+            continue;
+        }
+        order.push(next);
+        for index in needed_by.get(&next).into_iter().flatten() {
+            if let Some(count) = waiting.get_mut(*index) {
+                *count = count.saturating_sub(1);
+                if *count == 0 {
+                    ready.insert(*index);
+                }
+            }
+        }
     }
     order
 }
