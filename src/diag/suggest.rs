@@ -4,10 +4,15 @@
 /// ties go to the smaller name. `None` when nothing is near.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = name.to_lowercase();
-    let limit = (lower.chars().count() / 3).max(1);
+    let length = lower.chars().count();
+    let limit = (length / 3).max(1);
     candidates
         .into_iter()
         .filter_map(|candidate| {
+            // Each edit changes the length by one at most: most candidates are out before they are compared.
+            if candidate.chars().count().abs_diff(length) > limit {
+                return None;
+            }
             let other = candidate.to_lowercase();
             let distance =
                 if other == lower { 0 } else { strsim::damerau_levenshtein(&lower, &other).max(1) };

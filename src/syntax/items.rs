@@ -62,7 +62,7 @@ fn over_limit(id: FileId, text: &str) -> Option<Diagnostic> {
         let content = line.trim_end_matches(['\n', '\r']);
         if content.len() > MAX_LINE_CHARS && content.chars().count() > MAX_LINE_CHARS {
             return Some(wording::limit(
-                Span::new(id, at, at + 1),
+                Span::new(id, at, at + content.chars().next().map_or(0, char::len_utf8)),
                 "this line is too long",
                 "10,000 characters",
             ));
