@@ -1,0 +1,14 @@
+//! Runs of the real binary over HTTP against the sandbox: the main path, crashes, and everything that can go wrong.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may stop at the first surprise"
+)]
+
+mod crash;
+mod cycle;
+mod support;
+mod trouble;
