@@ -19,6 +19,8 @@ use crate::value::Millis;
 
 /// Tries of one call, the first included.
 const TRIES: u32 = 8;
+/// Tries of a call that does not even reach the server: a wrong address should be said soon.
+const TRIES_TO_REACH: u32 = 3;
 const BACKOFF_BASE: i64 = 1_000;
 const BACKOFF_CAP: i64 = 64_000;
 /// A longer wait that a server asks for is handed to the caller.
@@ -157,6 +159,8 @@ enum Step {
     Renew(u64, CallError),
     /// After so many milliseconds, or after a back-off.
     Again(Option<i64>, CallError),
+    /// The server was not reached.
+    Unreached(CallError),
 }
 
 pub struct ClientParts {
@@ -217,6 +221,11 @@ impl Client {
                 Step::Again(_, error) if tries >= TRIES || !self.meter.borrow_mut().may_retry() => {
                     return Err(error);
                 }
+                Step::Unreached(error) if tries >= TRIES_TO_REACH => return Err(error),
+                Step::Unreached(_) => {
+                    self.timer.sleep(self.backoff(tries)).await;
+                    tries += 1;
+                }
                 Step::Again(wait, _) => {
                     self.timer.sleep(wait.unwrap_or_else(|| self.backoff(tries))).await;
                     tries += 1;
@@ -267,7 +276,7 @@ impl Client {
         match result {
             Ok(response) => self.read(call, response, token.generation),
             Err(error) => match error.sent {
-                Sent::No => Step::Again(None, self.error(ErrorClass::NotApplied, error.message)),
+                Sent::No => Step::Unreached(self.error(ErrorClass::NotApplied, error.message)),
                 Sent::Maybe => self.broken(call, error.message),
                 Sent::Refused if call.effect == Effect::Read => {
                     Step::Fail(self.error(ErrorClass::Rejected, error.message))

@@ -165,9 +165,15 @@ async fn answer<F: Face>(
         shared.faults.deliver(shared.name, &mut *face, &request, &shared.clock)
     };
     match delivery {
-        Delivery::Answer { response, delay_ms } => {
+        Delivery::Answer { mut response, delay_ms } => {
             if delay_ms > 0 {
                 tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+            }
+            // The simulated clock's time, not the machine's: clients measure the difference by it.
+            if !response.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("date")) {
+                let date =
+                    jiff::fmt::strtime::format("%a, %d %b %Y %H:%M:%S GMT", shared.clock.now().timestamp());
+                response.headers.push(("Date".into(), date.unwrap_or_default()));
             }
             Ok(to_hyper(response))
         }

@@ -17,7 +17,10 @@ fn a_plan_is_applied_exactly_and_then_there_is_nothing_to_do() {
     assert_eq!(report["counts"]["associated"], plan["summary"]["associate"]);
     let written = world.writes();
     let second = world.json(&["run", "--format", "json"]);
-    assert_eq!((second["counts"]["created"].clone(), second["counts"]["updated"].clone()), (json!(0), json!(0)));
+    assert_eq!(
+        (second["counts"]["created"].clone(), second["counts"]["updated"].clone()),
+        (json!(0), json!(0))
+    );
     assert_eq!(world.run(&["plan", "--detailed-exitcode"]).status.code(), Some(0));
     assert_eq!(world.run(&["run", "--full"]).status.code(), Some(0));
     assert_eq!(world.writes(), written, "nothing was written after the apply");
@@ -33,7 +36,8 @@ fn every_record_has_one_counterpart_and_associations_follow() {
     let contacts = world.objects("contacts", "email", "companies");
     let people = world.query("SELECT Id, Email, AccountId FROM Contact");
     assert_eq!(contacts.len(), people.len());
-    let with_company = contacts.iter().filter(|contact| !contact["associations"]["companies"].is_null()).count();
+    let with_company =
+        contacts.iter().filter(|contact| !contact["associations"]["companies"].is_null()).count();
     let with_account = people.iter().filter(|person| !person["AccountId"].is_null()).count();
     assert_eq!((with_company, with_account), (contacts.len(), people.len()));
     let deals = world.objects("deals", "dealname,pipeline,dealstage", "companies");
@@ -65,23 +69,35 @@ fn a_conflict_within_five_minutes_goes_to_the_winner_and_the_loser_is_kept() {
     assert_eq!((ledger.len(), &ledger[0].lost), (1, &json!("Turin")));
 }
 
-#[test]
-fn edits_more_than_five_minutes_apart_go_by_time_and_different_fields_merge() {
+/// Salesforce wins inside the window; the edit in HubSpot comes this many milliseconds after the one in Salesforce.
+fn city_after(gap: i64) -> (String, String) {
     let world = World::new(20, 0, 0);
+    let mapping = world.path("mappings/companies.twin");
+    let text = std::fs::read_to_string(&mapping).unwrap();
+    std::fs::write(&mapping, text.replace("conflict: hubspot within 5m", "conflict: salesforce within 5m"))
+        .unwrap();
     assert_eq!(world.run(&["apply", "--auto-approve"]).status.code(), Some(0));
     let (company, account) = world.pair("companies", 1);
-    world.edit(Side::HubSpot, "company", &company, "city", "Rome");
-    world.edit(Side::HubSpot, "company", &company, "phone", "+39 02 1");
-    world.sandbox.clock.advance(5 * 60_000 + 2_000);
     world.edit(Side::Salesforce, "Account", &account, "BillingCity", "Turin");
+    world.edit(Side::HubSpot, "company", &company, "phone", "+39 02 1");
     world.edit(Side::Salesforce, "Account", &account, "Description", "A good one");
+    world.sandbox.clock.advance(gap);
+    world.edit(Side::HubSpot, "company", &company, "city", "Rome");
     assert_eq!(world.run(&["run"]).status.code(), Some(0));
-    let row = &world.query(&format!("SELECT BillingCity, Phone, Description FROM Account WHERE Id = '{account}'"))[0];
-    assert_eq!((&row["BillingCity"], &row["Phone"]), (&json!("Turin"), &json!("+39 02 1")), "B122");
+    let soql = format!("SELECT BillingCity, Phone, Description FROM Account WHERE Id = '{account}'");
+    let row = &world.query(&soql)[0];
+    assert_eq!(row["Phone"], "+39 02 1", "B122: different fields merge");
     let companies = world.objects("companies", "city,description", "contacts");
     let found = companies.iter().find(|found| found["id"] == company.as_str()).unwrap();
-    assert_eq!(found["properties"]["city"], "Turin");
-    assert_eq!(found["properties"]["description"], "A good one");
+    assert_eq!(found["properties"]["description"], "A good one", "B122: different fields merge");
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    (text(&row["BillingCity"]), text(&found["properties"]["city"]))
+}
+
+#[test]
+fn inside_five_minutes_the_winner_stands_and_beyond_them_the_later_edit() {
+    assert_eq!(city_after(4 * 60_000), ("Turin".into(), "Turin".into()), "B122");
+    assert_eq!(city_after(5 * 60_000 + 3_000), ("Rome".into(), "Rome".into()), "B122");
 }
 
 #[test]
@@ -126,10 +142,16 @@ fn a_guard_stops_before_any_write_until_its_hash_is_approved() {
 fn a_lost_state_links_again_by_external_id_and_makes_no_duplicate() {
     let world = World::new(30, 30, 15);
     assert_eq!(world.run(&["apply", "--auto-approve"]).status.code(), Some(0));
-    let before = (world.objects("deals", "dealname", "companies").len(), world.query("SELECT Id FROM Opportunity").len());
+    let before = (
+        world.objects("deals", "dealname", "companies").len(),
+        world.query("SELECT Id FROM Opportunity").len(),
+    );
     std::fs::remove_dir_all(world.path(".twinmap")).unwrap();
     let report = world.json(&["run", "--format", "json"]);
     assert_eq!(report["counts"]["created"], 0, "{report}");
-    let after = (world.objects("deals", "dealname", "companies").len(), world.query("SELECT Id FROM Opportunity").len());
+    let after = (
+        world.objects("deals", "dealname", "companies").len(),
+        world.query("SELECT Id FROM Opportunity").len(),
+    );
     assert_eq!(before, after);
 }

@@ -127,8 +127,7 @@ pub fn ask(endpoint: &Endpoint, method: &str, path: &str, body: Option<&Value>) 
     runtime.block_on(async {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let url = format!("{}{path}", endpoint.base_url);
-        let mut request =
-            client.request(method.parse().unwrap(), url).bearer_auth(&endpoint.token);
+        let mut request = client.request(method.parse().unwrap(), url).bearer_auth(&endpoint.token);
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body.to_string());
         }

@@ -6,7 +6,8 @@ use crate::support::{World, err};
 fn a_wrong_token_is_exit_4_and_is_never_printed() {
     let world = World::new(5, 0, 0);
     let mut command = world.command(&["plan"]);
-    let output = command.env("HUBSPOT_TOKEN", "pat-na1-99999999-0000-4000-8000-000000000009").output().unwrap();
+    let output =
+        command.env("HUBSPOT_TOKEN", "pat-na1-99999999-0000-4000-8000-000000000009").output().unwrap();
     assert_eq!(output.status.code(), Some(4), "{}", err(&output));
     assert!(!err(&output).contains("99999999"), "{}", err(&output));
     assert!(err(&output).contains("help:"), "{}", err(&output));
