@@ -15,6 +15,7 @@ mod compile;
 mod completions;
 mod connections;
 mod demo;
+mod doctor;
 mod drift;
 mod explain;
 mod findings;
@@ -31,6 +32,7 @@ mod run;
 mod sandbox;
 mod schema;
 mod schema_of;
+mod setup;
 mod show;
 mod stages;
 mod status;
@@ -109,6 +111,10 @@ enum Command {
     Show(show::Args),
     /// Look at the CRMs' fields, or import saved answers
     Schema(schema::Args),
+    /// Make the fields that exactly-once creation needs; shows them first
+    Setup(setup::Args),
+    /// Check credentials, permissions, fields, limits and clocks of the connections
+    Doctor(doctor::Args),
     /// Say what changes of the schemas mean for the mappings
     Drift(drift::Args),
     /// Draw which objects sync with which
@@ -170,6 +176,8 @@ pub fn main() -> Exit {
 fn dispatch(app: &App, command: Command) -> CliResult {
     match command {
         Command::Init(args) => init::run(app, &args),
+        Command::Setup(args) => setup::run(app, &args),
+        Command::Doctor(args) => doctor::run(app, &args),
         Command::Drift(args) => drift::run(app, &args),
         Command::Graph(args) => graph::run(app, &args),
         Command::Stages(args) => stages::run(app, &args),

@@ -12,6 +12,7 @@ pub mod limits;
 mod read_only;
 pub mod remote;
 pub mod salesforce;
+pub mod setup;
 pub mod timer;
 pub mod transport;
 
@@ -120,6 +121,14 @@ impl Account {
         match self {
             Account::HubSpot(account) => account.pull(objects, system).await,
             Account::Salesforce(account) => account.pull(objects, system).await,
+        }
+    }
+
+    /// The account's calls of the day, once an answer has told them.
+    pub fn daily(&self) -> Option<limits::Daily> {
+        match self {
+            Account::HubSpot(account) => account.daily(),
+            Account::Salesforce(account) => account.daily(),
         }
     }
 

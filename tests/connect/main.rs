@@ -13,4 +13,5 @@ mod support;
 mod auth;
 mod hubspot;
 mod salesforce;
+mod setup;
 mod wire;

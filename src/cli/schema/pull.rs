@@ -11,7 +11,7 @@ use crate::cli::project::{Project, write_atomically};
 use crate::schema::diff::{Change, diff};
 use crate::schema::import::empty;
 use crate::schema::{System, SystemKind, hubspot, snapshot};
-use crate::syntax::ast::{ClauseKind, Item, ObjectRef};
+use crate::syntax::ast::{ClauseKind, Item, ObjectRef, Sync};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  twinmap schema pull\n  twinmap schema pull hubspot --object ticket")]
@@ -109,7 +109,26 @@ pub fn wanted(
     kind: SystemKind,
     asked: &[String],
 ) -> Result<Vec<String>, CliError> {
-    let mut objects = mapped(project, name, kind)?;
+    let mut objects: BTreeSet<String> = synced(project, name, kind, asked)?.into_iter().collect();
+    if kind == SystemKind::Salesforce {
+        objects.extend(junctions(project, name)?);
+    }
+    Ok(objects.into_iter().collect())
+}
+
+/// The objects whose records are synced, those asked for, or a start.
+pub fn synced(
+    project: &Project,
+    name: &str,
+    kind: SystemKind,
+    asked: &[String],
+) -> Result<Vec<String>, CliError> {
+    let mut objects = BTreeSet::new();
+    for sync in syncs(project)? {
+        let sides = std::iter::once(&sync.left).chain(&sync.right);
+        let own = sides.filter(|side| side.system.text == name);
+        objects.extend(own.map(|side| side.object.text.clone()));
+    }
     for object in asked {
         match object.split_once('.') {
             Some((system, object)) if system == name => {
@@ -135,27 +154,27 @@ pub fn wanted(
     Ok(objects.into_iter().map(canonical).collect::<BTreeSet<_>>().into_iter().collect())
 }
 
-/// The objects of a system that syncs name, and the junction objects that their associations go through.
-fn mapped(project: &Project, system: &str, kind: SystemKind) -> Result<BTreeSet<String>, CliError> {
+fn syncs(project: &Project) -> Result<Vec<Sync>, CliError> {
     let texts = project.texts()?;
     let (program, _) = crate::syntax::parse(&texts.sources);
-    let mut objects = BTreeSet::new();
-    for item in program.files.iter().flat_map(|file| &file.items) {
-        let Item::Sync(sync) = item else { continue };
-        let mut sides: Vec<&ObjectRef> = vec![&sync.left];
-        sides.extend(&sync.right);
-        for side in sides.iter().filter(|side| side.system.text == system) {
-            objects.insert(side.object.text.clone());
-        }
-        let junctions = sync.clauses.iter().filter_map(|clause| match &clause.kind {
-            ClauseKind::Associate(associate) if kind == SystemKind::Salesforce => Some(associate),
+    let items = program.files.into_iter().flat_map(|file| file.items);
+    Ok(items
+        .filter_map(|item| match item {
+            Item::Sync(sync) => Some(sync),
             _ => None,
-        });
-        for associate in junctions {
-            for (path, here) in [
-                (&associate.left, sync.left.system.text == system),
-                (&associate.right, sync.right.iter().any(|side| side.system.text == system)),
-            ] {
+        })
+        .collect())
+}
+
+/// The junction objects that associations go through.
+fn junctions(project: &Project, system: &str) -> Result<BTreeSet<String>, CliError> {
+    let mut objects = BTreeSet::new();
+    for sync in syncs(project)? {
+        let here = |sides: &[ObjectRef]| sides.iter().any(|side| side.system.text == system);
+        let (left, right) = (here(std::slice::from_ref(&sync.left)), here(&sync.right));
+        for clause in &sync.clauses {
+            let ClauseKind::Associate(associate) = &clause.kind else { continue };
+            for (path, here) in [(&associate.left, left), (&associate.right, right)] {
                 if let ([junction, _], true) = (path.parts.as_slice(), here) {
                     objects.insert(junction.text.clone());
                 }
@@ -166,7 +185,7 @@ fn mapped(project: &Project, system: &str, kind: SystemKind) -> Result<BTreeSet<
 }
 
 /// The live schema of the named objects.
-pub fn fetch(
+fn fetch(
     project: &Project,
     name: &str,
     kind: SystemKind,

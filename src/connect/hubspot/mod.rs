@@ -12,6 +12,7 @@ mod read;
 mod records;
 mod schema;
 mod search;
+mod setup;
 mod write;
 
 use std::cell::RefCell;
@@ -42,6 +43,10 @@ pub struct HubSpot {
 impl HubSpot {
     pub fn new(client: Client, paths: Paths) -> Self {
         HubSpot { client, paths, unique: RefCell::default() }
+    }
+
+    pub(super) fn daily(&self) -> Option<super::limits::Daily> {
+        self.client.daily()
     }
 
     async fn answer(&self, request: Request) -> Completion {

@@ -9,6 +9,7 @@ mod junction;
 mod query;
 mod read;
 mod schema;
+mod setup;
 mod soql;
 mod write;
 
@@ -49,6 +50,10 @@ impl Salesforce {
             ));
         }
         Ok(Salesforce { client, base: format!("/services/data/v{version}"), hidden: RefCell::default() })
+    }
+
+    pub(super) fn daily(&self) -> Option<super::limits::Daily> {
+        self.client.daily()
     }
 
     async fn answer(&self, request: Request) -> Completion {
