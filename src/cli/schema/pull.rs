@@ -185,7 +185,7 @@ fn junctions(project: &Project, system: &str) -> Result<BTreeSet<String>, CliErr
 }
 
 /// The live schema of the named objects.
-fn fetch(
+pub fn fetch(
     project: &Project,
     name: &str,
     kind: SystemKind,
