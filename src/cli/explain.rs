@@ -3,6 +3,7 @@
 use super::App;
 use super::error::{CliError, CliResult};
 use super::exit::Exit;
+use super::explain_operations::{self, OPERATIONS};
 use crate::diag::Code;
 use crate::diag::codes::REGISTRY;
 use crate::diag::suggest::nearest;
@@ -22,11 +23,20 @@ pub struct Args {
 
 pub fn run(app: &App, args: &Args) -> CliResult {
     let Some(asked) = args.code.as_deref().filter(|_| !args.list) else {
-        let lines: String =
+        let mut lines: String =
             REGISTRY.iter().map(|info| format!("{}  {:32} {}\n", info.id, info.slug, info.title)).collect();
+        for one in &OPERATIONS {
+            let first = one.words.split_once(". ").map_or(one.words, |(first, _)| first);
+            lines.push_str(&format!("{}  {:32} {}\n", one.id, one.slug, first.trim_end_matches('.')));
+        }
         app.term.out(&lines);
         return Ok(Exit::Ok);
     };
+    if let Some(one) = explain_operations::find(asked) {
+        let words = wrap(one.words, 80).join("\n");
+        app.term.out(&format!("{} {}\n\n{words}\n", one.id, one.slug));
+        return Ok(Exit::Ok);
+    }
     let Some(code) = Code::find(&asked.to_ascii_uppercase()).or_else(|| Code::find(asked)) else {
         let known = REGISTRY.iter().flat_map(|info| [info.id, info.slug]);
         let near = nearest(asked, known).map_or_else(

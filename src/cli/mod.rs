@@ -18,6 +18,7 @@ mod demo;
 mod doctor;
 mod drift;
 mod explain;
+mod explain_operations;
 mod findings;
 mod fmt;
 mod graph;

@@ -210,33 +210,7 @@ fn draft(left: End<'_>, right: End<'_>, before: &[Draft]) -> Option<Draft> {
     }
     let known = known::pair((left_kind, left.2), (right_kind, right.2));
     let name = known.map_or_else(|| identifier(left.2), |(pair, _)| pair.name.to_owned());
-    let mut clauses = vec![clause("start: all".to_owned())];
-    match known {
-        Some((pair, swapped)) => {
-            let (hubspot, salesforce) = if swapped { (right.0, left.0) } else { (left.0, right.0) };
-            let fill = |text: &str| text.replace("LEFT", hubspot).replace("RIGHT", salesforce);
-            clauses.extend(pair.clauses.iter().map(|text| clause(fill(text))));
-            if let Some((association, lookup, through)) = pair.associate
-                && before.iter().any(|draft| draft.name == through)
-            {
-                let (a, b) = if swapped { (lookup, association) } else { (association, lookup) };
-                let arrow = direction.symbol();
-                clauses.push(clause(format!("associate {a} {arrow} {b} through {through} primary")));
-            }
-        }
-        None => clauses.push(clause(match_key(left, right, &l, &r, &pairs))),
-    }
-    // A side that is not written has no creates to speak of; one that may not be created is only updated.
-    for (system, object, written) in
-        [(left.0, l.object, direction.goes_left()), (right.0, r.object, direction.goes_right())]
-    {
-        if !written || !object.createable {
-            clauses.retain(|line| !line.text.starts_with(&format!("create {system}:")));
-        }
-        if written && !object.createable {
-            clauses.push(clause(format!("create {system}: never")));
-        }
-    }
+    let clauses = clauses(left, right, (&l, &r), direction, &pairs, before);
     let mut draft = Draft {
         head: format!("sync {name}: {}.{} {} {}.{}", left.0, left.2, direction.symbol(), right.0, right.2),
         systems: [left.0.to_owned(), right.0.to_owned()],
@@ -257,6 +231,46 @@ fn draft(left: End<'_>, right: End<'_>, before: &[Draft]) -> Option<Draft> {
     // What is certain first; the sort keeps the order within.
     draft.rows.sort_by_key(|line| !line.active);
     Some(draft)
+}
+
+/// The clauses of a known pair, or a start and a match line.
+fn clauses(
+    left: End<'_>,
+    right: End<'_>,
+    (l, r): (&Side<'_>, &Side<'_>),
+    direction: Direction,
+    pairs: &[FieldPair],
+    before: &[Draft],
+) -> Vec<Line> {
+    let known = known::pair((l.kind, left.2), (r.kind, right.2));
+    let mut clauses = vec![clause("start: all".to_owned())];
+    match known {
+        Some((pair, swapped)) => {
+            let (hubspot, salesforce) = if swapped { (right.0, left.0) } else { (left.0, right.0) };
+            let fill = |text: &str| text.replace("LEFT", hubspot).replace("RIGHT", salesforce);
+            clauses.extend(pair.clauses.iter().map(|text| clause(fill(text))));
+            if let Some((association, lookup, through)) = pair.associate
+                && before.iter().any(|draft| draft.name == through)
+            {
+                let (a, b) = if swapped { (lookup, association) } else { (association, lookup) };
+                let arrow = direction.symbol();
+                clauses.push(clause(format!("associate {a} {arrow} {b} through {through} primary")));
+            }
+        }
+        None => clauses.push(clause(match_key(left, right, l, r, pairs))),
+    }
+    // A side that is not written has no creates to speak of; one that may not be created is only updated.
+    for (system, object, written) in
+        [(left.0, l.object, direction.goes_left()), (right.0, r.object, direction.goes_right())]
+    {
+        if !written || !object.createable {
+            clauses.retain(|line| !line.text.starts_with(&format!("create {system}:")));
+        }
+        if written && !object.createable {
+            clauses.push(clause(format!("create {system}: never")));
+        }
+    }
+    clauses
 }
 
 /// A pair of unique fields, else e-mail addresses; without either, only stored ids.

@@ -236,7 +236,8 @@ impl<'t> Printer<'t> {
         } else {
             self.indent(depth);
         }
-        self.out.push_str(self.slice(start, end_of(last)));
+        // A block that is never closed runs to the end of the text: its last line end is the caller's.
+        self.out.push_str(self.slice(start, end_of(last)).trim_end_matches('\n'));
     }
 
     fn node(&mut self, node: &Node, depth: usize, kind: Kind) {
@@ -326,6 +327,14 @@ mod tests {
             fmt(text).contains("any contact (in_list(\"x\")) or count(contact (email is set)) >= 2"),
             "{}",
             fmt(text)
+        );
+    }
+
+    #[test]
+    fn a_bad_block_without_its_end_does_not_grow() {
+        assert_eq!(
+            fmt("policy \"p\" {{ deny plan when blanks > 0 }\n\n"),
+            "policy \"p\" {{ deny plan when blanks > 0 }\n"
         );
     }
 
