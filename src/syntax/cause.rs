@@ -66,6 +66,10 @@ fn code_only(text: &str) -> String {
 
 /// Characters outside quotes that no statement may have (E107, E105 for arrows); found before any parse.
 pub fn odd_characters(piece: Piece<'_>) -> Option<Diagnostic> {
+    // Nearly every statement is plain: nothing to look for.
+    if piece.text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r')) {
+        return None;
+    }
     let code = code_only(piece.text);
     for (at, c) in code.char_indices() {
         let span = |length: usize| Span::new(piece.file, piece.start + at, piece.start + at + length);

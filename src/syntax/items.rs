@@ -550,7 +550,8 @@ pub(super) fn block(node: &Node) -> &[Node] {
 
 /// Whether a statement nests more deeply than the grammar may be asked to read.
 pub(super) fn too_deep(text: &str) -> bool {
-    depth(text) > MAX_NESTING
+    // Each level takes a character at least.
+    text.len() > MAX_NESTING && depth(text) > MAX_NESTING
 }
 
 /// How deeply brackets are nested in the code of a statement.
