@@ -21,23 +21,32 @@ mod explain;
 mod explain_operations;
 mod findings;
 mod fmt;
+mod forget;
 mod graph;
 mod init;
+mod links;
 mod lint;
 mod load;
 mod lsp;
 mod man;
 mod operate;
+mod output;
 mod plan;
+mod quarantine;
+mod retry;
 mod run;
+mod runs;
 mod sandbox;
 mod schema;
 mod schema_of;
 mod setup;
 mod show;
 mod stages;
+mod state;
 mod status;
+mod target;
 mod test;
+mod undo;
 mod version;
 
 use std::path::PathBuf;
@@ -102,6 +111,20 @@ enum Command {
     Run(run::Args),
     /// What the state knows: links, what is due or held, the last runs
     Status(status::Args),
+    /// The runs on record: what each wrote and overwrote
+    Runs(runs::Args),
+    /// Take back what a run wrote, where it still stands
+    Undo(undo::Args),
+    /// What is not written, and why
+    Quarantine(quarantine::Args),
+    /// Try held records again at the next run
+    Retry(retry::Args),
+    /// Which records are pairs, and corrections by hand
+    Links(links::Args),
+    /// Take a record's values out of the state
+    Forget(forget::Args),
+    /// Whether the state file is sound
+    State(state::Args),
     /// Write the executable sync plan
     Compile(compile::Args),
     /// Lay out mapping files
@@ -190,6 +213,13 @@ fn dispatch(app: &App, command: Command) -> CliResult {
         Command::Apply(args) => apply::run(app, &args),
         Command::Run(args) => run::run(app, &args),
         Command::Status(args) => status::run(app, &args),
+        Command::Runs(args) => runs::run(app, &args),
+        Command::Undo(args) => undo::run(app, &args),
+        Command::Quarantine(args) => quarantine::run(app, &args),
+        Command::Retry(args) => retry::run(app, &args),
+        Command::Links(args) => links::run(app, &args),
+        Command::Forget(args) => forget::run(app, &args),
+        Command::State(args) => state::run(app, &args),
         Command::Compile(args) => compile::run(app, &args),
         Command::Fmt(args) => fmt::run(app, &args),
         Command::Explain(args) => explain::run(app, &args),

@@ -69,11 +69,40 @@ pub fn drive(
     options: &Options,
     job: &Job<'_>,
 ) -> Result<Done, CliError> {
+    match job {
+        Job::Plan => engage(app, project, plan, Tier::Read, async |deps| {
+            engine::plan(deps, options).await.map(|set| Done::Planned(Box::new(set)))
+        }),
+        Job::Run => engage(app, project, plan, Tier::Write, async |deps| {
+            engine::run(deps, options, "run", None).await.map(|report| Done::Ran(Box::new(report)))
+        }),
+        Job::Apply(set) => engage(app, project, plan, Tier::Write, async |deps| {
+            engine::run(deps, options, "apply", Some(set)).await.map(|report| Done::Ran(Box::new(report)))
+        }),
+    }
+}
+
+/// What a command may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tier {
+    /// Reads the CRMs, on a copy of the state that is thrown away.
+    Read,
+    /// Reads the CRMs and changes the state.
+    Remember,
+    /// Writes to the CRMs.
+    Write,
+}
+
+/// Opens accounts and state, and hands them to `work`.
+pub fn engage<T>(
+    app: &App,
+    project: &Project,
+    plan: &SyncPlan,
+    tier: Tier,
+    work: impl AsyncFnOnce(&Deps<'_>) -> Result<T, EngineError>,
+) -> Result<T, CliError> {
     let path = project.state_file()?;
-    let store = match job {
-        Job::Plan => Store::scratch(&path),
-        _ => Store::open(&path),
-    };
+    let store = if tier == Tier::Read { Store::scratch(&path) } else { Store::open(&path) };
     let store = store.map_err(|error| state_failed(&error, &path))?;
     let accounts = used_systems(plan)
         .into_iter()
@@ -83,22 +112,12 @@ pub fn drive(
     let stop = Arc::new(AtomicBool::new(false));
     let done = connections::block_on(async {
         tokio::spawn(watch_signals(stop.clone()));
-        let done = match job {
-            Job::Plan => {
-                let guarded: BTreeMap<String, ReadOnly<Account>> =
-                    accounts.into_iter().map(|(name, account)| (name, ReadOnly(account))).collect();
-                let deps = deps(plan, &guarded, &store, &bars, &stop);
-                engine::plan(&deps, options).await.map(|set| Done::Planned(Box::new(set)))
-            }
-            Job::Run => {
-                let deps = deps(plan, &accounts, &store, &bars, &stop);
-                engine::run(&deps, options, "run", None).await.map(|report| Done::Ran(Box::new(report)))
-            }
-            Job::Apply(set) => {
-                let deps = deps(plan, &accounts, &store, &bars, &stop);
-                let ran = engine::run(&deps, options, "apply", Some(set)).await;
-                ran.map(|report| Done::Ran(Box::new(report)))
-            }
+        let done = if tier == Tier::Write {
+            work(&deps(plan, &accounts, &store, &bars, &stop)).await
+        } else {
+            let guarded: BTreeMap<String, ReadOnly<Account>> =
+                accounts.into_iter().map(|(name, account)| (name, ReadOnly(account))).collect();
+            work(&deps(plan, &guarded, &store, &bars, &stop)).await
         };
         done.map_err(|error| failed(plan, error, &path))
     });

@@ -62,6 +62,11 @@ impl Session<'_> {
         id: &RecordId,
     ) -> EngineResult<()> {
         let Some(record) = self.world.get(object, id) else { return Ok(()) };
+        // A record whose values were forgotten leaves none here again.
+        let link = self.link_on(sync, arm.unwrap_or(0), side, id.as_str())?;
+        if link.is_some_and(|link| link.is_forgotten()) {
+            return Ok(());
+        }
         let arms: Vec<usize> = match arm {
             Some(arm) => vec![arm],
             None => (0..self.sync(sync)?.arms.len()).collect(),

@@ -4,6 +4,7 @@
 //! goes on; nothing depends on memory. The merge itself is `crate::merge`; here is what it takes to feed it and to
 //! carry its outcome through calls that may fail half-way.
 
+pub mod adopt;
 mod context;
 mod describe;
 mod draft;
@@ -18,6 +19,7 @@ pub mod report;
 mod run;
 mod session;
 mod settle;
+pub mod undo;
 mod world;
 
 pub use error::{EngineError, EngineResult};

@@ -224,7 +224,7 @@ fn check_frame(session: &Session<'_>, set: &ChangeSet) -> EngineResult<()> {
     Ok(())
 }
 
-fn calls(deps: &Deps<'_>) -> BTreeMap<String, u64> {
+pub(super) fn calls(deps: &Deps<'_>) -> BTreeMap<String, u64> {
     let known = deps.plan.systems.iter().zip(&deps.remotes);
     known
         .filter_map(|(system, remote)| Some((system.name.clone(), remote.as_ref()?.calls().values().sum())))
@@ -232,7 +232,7 @@ fn calls(deps: &Deps<'_>) -> BTreeMap<String, u64> {
 }
 
 /// `r20261124-201533-x7k2`: sorts by time, and two runs in one second differ.
-fn run_id(deps: &Deps<'_>) -> String {
+pub(super) fn run_id(deps: &Deps<'_>) -> String {
     let now = deps.timer.now();
     let time = jiff::fmt::strtime::format("%Y%m%d-%H%M%S", now.timestamp()).unwrap_or_default();
     let chance = data_encoding::BASE32_NOPAD.encode(&deps.timer.random().to_le_bytes()).to_lowercase();

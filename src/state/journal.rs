@@ -325,11 +325,25 @@ impl Store {
     }
 }
 
+/// A payload whose values were forgotten carries the hash of what it was under this name.
+pub(super) const FORGOTTEN: &str = "forgotten";
+
+/// The chain covers a payload by its hash, so that values can be forgotten without breaking it.
+pub(super) fn payload_hash(payload: &str) -> String {
+    let known: Option<Json> = serde_json::from_str(payload).ok();
+    let forgotten = known.as_ref().and_then(|json| json.as_object()).filter(|object| object.len() == 1);
+    match forgotten.and_then(|object| object.get(FORGOTTEN)).and_then(Json::as_str) {
+        Some(hash) => hash.to_owned(),
+        None => blake3::hash(payload.as_bytes()).to_hex().to_string(),
+    }
+}
+
 fn link_of_chain(before: &str, intent: &Intent, payload: &str) -> String {
     let mut hasher = blake3::Hasher::new();
     let issued = intent.issued.0.to_string();
+    let payload = payload_hash(payload);
     for part in
-        [before, &intent.op, &intent.run, &intent.system, &intent.object, &intent.record, payload, &issued]
+        [before, &intent.op, &intent.run, &intent.system, &intent.object, &intent.record, &payload, &issued]
     {
         // Length-prefixed, so that no two rows can run together into the same bytes.
         hasher.update(&(part.len() as u64).to_le_bytes());
@@ -365,6 +379,11 @@ mod tests {
         assert_eq!(store.open_intents().unwrap()[0].intent.op, "b");
         assert_eq!(store.intents_on("salesforce", "Account", "001").unwrap().len(), 2);
         assert_eq!(store.broken_chain().unwrap(), None);
+        store.forget("salesforce", "Account", "001").unwrap_err();
+        store.set_outcome("b", "ok", "001", "", Millis(4)).unwrap();
+        assert_eq!(store.forget("salesforce", "Account", "001").unwrap(), 2);
+        assert_eq!(store.broken_chain().unwrap(), None);
+        assert!(!format!("{:?}", store.intents_of("r1").unwrap()).contains("Name"));
         store.db.execute("UPDATE intent SET payload = '{}' WHERE op = 'a'", []).unwrap();
         assert_eq!(store.broken_chain().unwrap(), Some("a".into()));
     }

@@ -98,7 +98,11 @@ fn link(row: &Row<'_>) -> StateResult<Link> {
 pub const LEFT: &str = "left";
 
 impl Store {
-    fn links_where(&self, condition: &str, values: impl rusqlite::Params) -> StateResult<Vec<Link>> {
+    pub(super) fn links_where(
+        &self,
+        condition: &str,
+        values: impl rusqlite::Params,
+    ) -> StateResult<Vec<Link>> {
         let mut query = self.db.prepare_cached(&format!("SELECT {COLUMNS} FROM link WHERE {condition}"))?;
         let mut rows = query.query(values)?;
         let mut links = Vec::new();

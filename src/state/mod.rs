@@ -8,6 +8,7 @@ pub mod feed;
 pub mod journal;
 pub mod links;
 mod lock;
+mod review;
 
 use std::path::{Path, PathBuf};
 
@@ -16,6 +17,7 @@ use rusqlite::{Connection, ErrorCode};
 pub use feed::InboxEntry;
 pub use journal::{Finished, Hold, Intent, LedgerRow, OpenIntent, RunRow};
 pub use links::{Bases, Link, LinkState};
+pub use review::{StateCounts, Waiting};
 
 const FORMAT: &str = "1";
 

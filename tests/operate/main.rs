@@ -1,0 +1,13 @@
+//! The commands around the engine, as a user runs them, over HTTP against the simulated CRMs.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may stop at the first surprise"
+)]
+
+mod links;
+mod state;
+mod undo;
+mod world;

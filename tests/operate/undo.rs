@@ -1,0 +1,100 @@
+//! `runs` and `undo`.
+
+use serde_json::json;
+
+use crate::world::World;
+
+#[test]
+fn runs_show_what_was_written_and_what_was_lost() {
+    let world = World::new();
+    let first = world.json(0, &["run"]);
+    let (company, account) = world.pair("companies");
+    // Both sides edit one field within the window: HubSpot wins, and the loss is on record.
+    world.edit_company(&company, json!({ "phone": "+390211111111" }));
+    world.edit_row("Account", &account, json!({ "Phone": "+390222222222" }));
+    let second = world.json(0, &["run"]);
+    assert_eq!(second["conflicts"], 1);
+
+    let list = world.json(0, &["runs", "ls"]);
+    assert_eq!(list["runs"].as_array().unwrap().len(), 2);
+    assert_eq!(list["runs"][0]["run"], second["run"]);
+    assert_eq!(list["runs"][1]["counts"], first["counts"]);
+
+    let shown = world.json(0, &["runs", "show", second["run"].as_str().unwrap()]);
+    let lost = &shown["ledger"][0];
+    assert_eq!(
+        (&lost["system"], &lost["object"], &lost["field"]),
+        (&json!("salesforce"), &json!("Account"), &json!("Phone"))
+    );
+    assert_eq!((&lost["lost"], &lost["won"]), (&json!("+390222222222"), &json!("+390211111111")));
+    assert_eq!(lost["record"], json!(account));
+    let written = &shown["written"][0];
+    assert_eq!((&written["action"], &written["result"]), (&json!("update"), &json!("ok")));
+    assert_eq!(written["fields"][0]["after"], "+390211111111");
+    assert!(world.text(0, &["runs", "show", "latest"]).contains("1 edit overwritten by a rule"));
+    world.text(64, &["runs", "show", "r0"]);
+}
+
+#[test]
+fn undo_restores_what_still_holds_our_value_and_lists_the_rest() {
+    let world = World::new();
+    world.json(0, &["run"]);
+    let (company, account) = world.pair("companies");
+    let before = world.row("Account", &account);
+    world.edit_company(&company, json!({ "phone": "+390211111111", "city": "Turin" }));
+    let run = world.json(0, &["run"])["run"].as_str().unwrap().to_owned();
+    assert_eq!(world.row("Account", &account)["BillingCity"], "Turin");
+    // A person changes one of the two fields after the run.
+    world.edit_row("Account", &account, json!({ "Phone": "+390233333333" }));
+
+    let shown = world.json(0, &["undo", &run, "--dry-run"]);
+    assert_eq!(shown["changes"]["changes"].as_array().unwrap().len(), 1);
+    assert_eq!(shown["left_alone"][0]["field"], "Phone");
+    // Nobody is there to agree.
+    world.text(64, &["undo", &run]);
+    assert_eq!(world.row("Account", &account)["BillingCity"], "Turin");
+
+    let report = world.json(0, &["undo", &run, "--yes"]);
+    assert_eq!(report["counts"]["updated"], 1);
+    let now = world.row("Account", &account);
+    assert_eq!(now["BillingCity"], before["BillingCity"]);
+    assert_eq!(now["Phone"], "+390233333333");
+    // The undo stands: the next run brings the person's edit over and nothing else.
+    let next = world.json(0, &["run"]);
+    assert_eq!(next["counts"]["updated"], 1);
+    assert_eq!(world.row("Account", &account)["BillingCity"], before["BillingCity"]);
+    assert_eq!(world.company(&company, "city,phone")["phone"], "+390233333333");
+
+    // An undo is a run, and can be taken back.
+    let undone = report["run"].as_str().unwrap();
+    assert_eq!(world.json(0, &["runs", "show", undone])["kind"], "undo");
+    assert_eq!(world.json(0, &["undo", undone, "--yes"])["counts"]["updated"], 1);
+    assert_eq!(world.row("Account", &account)["BillingCity"], "Turin");
+}
+
+#[test]
+fn undo_archives_what_the_run_made_unless_somebody_touched_it() {
+    let world = World::new();
+    let run = world.json(0, &["run"]);
+    assert!(run["counts"]["created"].as_u64().unwrap() > 2);
+    let id = run["run"].as_str().unwrap();
+    let written = world.json(0, &["runs", "show", id]);
+    let made: Vec<&str> = written["written"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|one| one["action"] == "create" && one["object"] == "Account")
+        .map(|one| one["record"].as_str().unwrap())
+        .collect();
+    // Servers stamp in seconds: a later second is certainly after our writes.
+    std::thread::sleep(std::time::Duration::from_millis(3_500));
+    world.edit_row("Account", made[0], json!({ "Fax": "+39021" }));
+
+    let report = world.json(0, &["undo", id, "--yes"]);
+    assert_eq!(report["counts"]["deleted"].as_u64().unwrap() + 1, run["counts"]["created"].as_u64().unwrap());
+    assert_eq!(world.row("Account", made[0])["Id"], json!(made[0]));
+    assert_ne!(world.row("Account", made[1])["Id"], json!(made[1]));
+    // What was undone is not made again.
+    let next = world.json(0, &["run"]);
+    assert_eq!(next["counts"]["created"], 0);
+}
