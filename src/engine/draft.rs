@@ -46,7 +46,27 @@ impl Session<'_> {
             self.draft_sync(id, dirty, &mut draft).await?;
             self.check_trouble()?;
         }
+        self.tell_waiting(dirty, &mut draft)?;
         Ok(draft)
+    }
+
+    /// Records that were refused and wait for their next try are not forgotten in what people read.
+    fn tell_waiting(&self, dirty: &Dirty, draft: &mut Draft) -> EngineResult<()> {
+        for object in dirty.keys() {
+            let takes_part = |sync: &crate::plan::ir::Sync| {
+                sync.left == *object || sync.arms.iter().any(|arm| arm.right == *object)
+            };
+            let chosen = self.chosen();
+            let Some(id) = chosen.into_iter().find(|id| self.plan().sync(*id).is_some_and(takes_part)) else {
+                continue;
+            };
+            let (system, name) = (self.system_name(*object), self.object_name(*object));
+            for entry in self.store().waiting(system, name, self.now())? {
+                let detail = format!("{} (tried again after {})", entry.error, entry.not_before);
+                self.skip(id, *object, &RecordId::new(entry.id), "waiting", &detail, draft)?;
+            }
+        }
+        Ok(())
     }
 
     async fn draft_sync(&mut self, id: SyncId, dirty: &Dirty, draft: &mut Draft) -> EngineResult<()> {

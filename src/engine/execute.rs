@@ -525,7 +525,7 @@ impl Session<'_> {
         };
         self.store().atomically(|store| {
             store.add_hold(&hold)?;
-            store.put_off(system, name, id.as_str(), now.plus(REFUSED), &detail)
+            store.put_off(system, name, id.as_str(), (now, REFUSED), &detail)
         })?;
         Ok(())
     }

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::EngineResult;
 use super::session::{Session, object_on};
-use crate::connect::remote::{Cursor, Reply, Request};
-use crate::plan::ir::{ObjectId, Side, Start, SyncId};
+use crate::connect::remote::{Changed, Cursor, Reply, Request};
+use crate::plan::ir::{ObjectId, Side, Start, SyncId, SystemId};
 use crate::record::{Life, RecordId};
 use crate::state::StateError;
 use crate::value::Millis;
@@ -163,9 +163,12 @@ impl Session<'_> {
         loop {
             let request = Request::Changed { object: shape.name.clone(), since, after, limit: PAGE };
             let Reply::Changed { items, next } = remote.call(request).await? else { break };
-            let ids: Vec<String> = items.iter().map(|item| item.id.to_string()).collect();
             let last = next.is_none();
-            self.observed(system, name, &ids, last.then_some(started))?;
+            let mark = last.then_some(started);
+            self.store().atomically(|store| {
+                store.observe_changes(system, name, &self.changes(shape.system, &items), self.now())?;
+                mark.map_or(Ok(()), |mark| store.set_watermark(system, name, mark))
+            })?;
             after = next;
             if last {
                 break;
@@ -174,16 +177,12 @@ impl Session<'_> {
         self.feed_deleted(object, since).await
     }
 
-    fn observed(&self, system: &str, name: &str, ids: &[String], mark: Option<Millis>) -> EngineResult<()> {
-        let now = self.now();
-        self.store().atomically(|store| {
-            store.observe(system, name, ids, now)?;
-            match mark {
-                Some(mark) => store.set_watermark(system, name, mark),
-                None => Ok(()),
-            }
-        })?;
-        Ok(())
+    /// Changes with their times by our own clock.
+    fn changes(&self, system: SystemId, items: &[Changed]) -> Vec<(String, Millis)> {
+        // Below two seconds the difference is the measurement: servers tell the time in whole seconds.
+        let ahead = self.systems.server_time(system, Millis(0)).0;
+        let ahead = if ahead.abs() > 2_000 { ahead } else { 0 };
+        items.iter().map(|item| (item.id.to_string(), item.at.plus(-ahead))).collect()
     }
 
     async fn feed_deleted(&mut self, object: ObjectId, since: Millis) -> EngineResult<()> {
@@ -195,8 +194,9 @@ impl Session<'_> {
         loop {
             let request = Request::Deleted { object: shape.name.clone(), since, after };
             let Reply::Changed { items, next } = remote.call(request).await? else { break };
-            let ids: Vec<String> = items.iter().map(|item| item.id.to_string()).collect();
-            self.observed(system, name, &ids, None)?;
+            let now = self.now();
+            let changes = self.changes(shape.system, &items);
+            self.store().atomically(|store| store.observe_changes(system, name, &changes, now))?;
             self.world.deleted.extend(items.into_iter().map(|item| (object, item.id)));
             after = next;
             if after.is_none() {

@@ -26,6 +26,25 @@ impl Store {
         Ok(())
     }
 
+    /// Adds changes with the times of the change. A record that was put off becomes due by a later change only: a feed
+    /// that is read with an overlap names the old one again.
+    pub fn observe_changes(
+        &self,
+        system: &str,
+        object: &str,
+        changes: &[(String, Millis)],
+        now: Millis,
+    ) -> StateResult<()> {
+        let mut insert = self.db.prepare_cached(
+            "INSERT INTO inbox (system, object, id, first_seen) VALUES (?1, ?2, ?3, ?4) \
+             ON CONFLICT DO UPDATE SET not_before = CASE WHEN ?5 > put_off THEN 0 ELSE not_before END",
+        )?;
+        for (id, at) in changes {
+            insert.execute(params![system, object, id, now.0, at.0])?;
+        }
+        Ok(())
+    }
+
     /// Adds one observation; one that is there already, or put off, stays as it is.
     pub fn observe_once(&self, system: &str, object: &str, id: &str, now: Millis) -> StateResult<()> {
         let mut insert = self.db.prepare_cached(
@@ -37,10 +56,25 @@ impl Store {
 
     /// What is due at `now`, by id.
     pub fn due(&self, system: &str, object: &str, now: Millis) -> StateResult<Vec<InboxEntry>> {
-        let mut query = self.db.prepare_cached(
-            "SELECT id, attempts, not_before, error FROM inbox WHERE system = ?1 AND object = ?2 AND not_before <= ?3 \
+        self.inbox(system, object, "not_before <= ?3", now)
+    }
+
+    /// What is put off beyond `now`, by id.
+    pub fn waiting(&self, system: &str, object: &str, now: Millis) -> StateResult<Vec<InboxEntry>> {
+        self.inbox(system, object, "not_before > ?3", now)
+    }
+
+    fn inbox(
+        &self,
+        system: &str,
+        object: &str,
+        condition: &str,
+        now: Millis,
+    ) -> StateResult<Vec<InboxEntry>> {
+        let mut query = self.db.prepare_cached(&format!(
+            "SELECT id, attempts, not_before, error FROM inbox WHERE system = ?1 AND object = ?2 AND {condition} \
              ORDER BY id",
-        )?;
+        ))?;
         let rows = query.query_map(params![system, object, now.0], |row| {
             Ok(InboxEntry {
                 id: row.get(0)?,
@@ -63,20 +97,23 @@ impl Store {
         Ok(())
     }
 
-    /// Puts a record off: it stays in the inbox until `not_before`.
+    /// Puts a record off: it stays in the inbox, and each time it waits four times as long, `first` milliseconds at
+    /// first and three days at most.
     pub fn put_off(
         &self,
         system: &str,
         object: &str,
         id: &str,
-        not_before: Millis,
+        (now, first): (Millis, i64),
         error: &str,
     ) -> StateResult<()> {
         let mut insert = self.db.prepare_cached(
-            "INSERT INTO inbox VALUES (?1, ?2, ?3, ?4, 1, ?4, ?5) \
-             ON CONFLICT DO UPDATE SET attempts = attempts + 1, not_before = ?4, error = ?5",
+            "INSERT INTO inbox (system, object, id, first_seen, attempts, not_before, error, put_off) \
+             VALUES (?1, ?2, ?3, ?4, 1, ?4 + ?6, ?5, ?4) \
+             ON CONFLICT DO UPDATE SET attempts = attempts + 1, error = ?5, put_off = ?4, \
+             not_before = ?4 + min(?6 << min(2 * attempts, 20), 259200000)",
         )?;
-        insert.execute(params![system, object, id, not_before.0, error])?;
+        insert.execute(params![system, object, id, now.0, error, first])?;
         Ok(())
     }
 

@@ -14,6 +14,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS link_right ON link (sync, arm, right_id);
 CREATE TABLE IF NOT EXISTS inbox (
   system TEXT NOT NULL, object TEXT NOT NULL, id TEXT NOT NULL, first_seen INTEGER NOT NULL,
   attempts INTEGER NOT NULL DEFAULT 0, not_before INTEGER NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT '',
+  put_off INTEGER NOT NULL DEFAULT 0, -- when it was put off; a later change makes it due at once
   PRIMARY KEY (system, object, id)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS watermark (
