@@ -128,6 +128,12 @@ impl Store {
         Ok(store)
     }
 
+    /// Asks `allowed` before each commit; a commit that it forbids is rolled back and fails. For simulations of a process
+    /// that dies between two commits.
+    pub fn before_commit(&mut self, mut allowed: impl FnMut() -> bool + Send + 'static) -> StateResult<()> {
+        Ok(self.db.commit_hook(Some(move || !allowed()))?)
+    }
+
     fn prepare(&self) -> StateResult<()> {
         self.db.busy_timeout(std::time::Duration::from_secs(2))?;
         self.db.pragma_update(None, "journal_mode", "WAL")?;

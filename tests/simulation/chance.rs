@@ -1,0 +1,50 @@
+//! Every choice of a simulation is a number drawn here, so that a run is its list of choices: it can be repeated, and
+//! shrunk by making the list shorter and its numbers smaller. Zero always means "nothing happens".
+
+pub struct Chance {
+    state: u64,
+    /// The choices to make, when a run is repeated; zeros after its end.
+    script: Option<Vec<u32>>,
+    pub made: Vec<u32>,
+}
+
+impl Chance {
+    pub fn seeded(seed: u64) -> Self {
+        Chance { state: seed.wrapping_mul(0x2545_F491_4F6C_DD1D) ^ 77, script: None, made: Vec::new() }
+    }
+
+    pub fn scripted(script: Vec<u32>) -> Self {
+        Chance { state: 0, script: Some(script), made: Vec::new() }
+    }
+
+    fn next(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `bound`.
+    pub fn below(&mut self, bound: u32) -> u32 {
+        let drawn = match &self.script {
+            Some(script) => script.get(self.made.len()).copied().unwrap_or(0) % bound.max(1),
+            None => u32::try_from(self.next() % u64::from(bound.max(1))).unwrap(),
+        };
+        self.made.push(drawn);
+        drawn
+    }
+
+    pub fn millis(&mut self, bound: u32) -> i64 {
+        i64::from(self.below(bound))
+    }
+
+    /// True in so many of a thousand cases.
+    pub fn permille(&mut self, share: u32) -> bool {
+        self.below(1000) >= 1000 - share
+    }
+
+    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        &from[self.below(u32::try_from(from.len()).unwrap()) as usize]
+    }
+}

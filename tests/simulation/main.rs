@@ -1,0 +1,84 @@
+//! The engine in a simulated world: real merge, real engine, real store in memory; virtual time, simulated CRMs, faults.
+//!
+//! `TWINMAP_SEEDS=200000 cargo test --release --test simulation -- --nocapture` for more than the few seeds of a test
+//! run; `TWINMAP_SEED=17` for the story of one.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test may stop at the first surprise, and says what it does"
+)]
+
+mod chance;
+mod crm;
+mod oracle;
+mod program;
+mod scenario;
+mod world;
+
+use std::collections::BTreeMap;
+
+use chance::Chance;
+use scenario::{Outcome, shrink, simulate};
+use twinmap::engine::Ablation;
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+fn story(outcome: &Outcome) -> String {
+    let end = outcome.choices.iter().rposition(|choice| *choice != 0).map_or(0, |at| at + 1);
+    format!("{}\n{:?}\nchoices {:?}", outcome.trace.join("\n"), outcome.verdict, &outcome.choices[..end])
+}
+
+#[test]
+fn no_seed_breaks_an_invariant() {
+    if let Some(seed) = number("TWINMAP_SEED") {
+        let outcome = simulate(Chance::seeded(seed), Ablation::default(), true);
+        println!("{}", story(&outcome));
+        assert!(outcome.verdict.is_ok());
+        return;
+    }
+    let seeds = number("TWINMAP_SEEDS").unwrap_or(150);
+    let first = number("TWINMAP_FIRST").unwrap_or(1);
+    let started = std::time::Instant::now();
+    let (mut calls, mut writes, mut crashes) = (0, 0, 0);
+    let mut bad: BTreeMap<String, (u64, u64, String)> = BTreeMap::new();
+    for seed in first..first + seeds {
+        let outcome = simulate(Chance::seeded(seed), Ablation::default(), false);
+        calls += outcome.calls;
+        writes += outcome.writes;
+        crashes += outcome.crashes;
+        if let Err(why) = outcome.verdict {
+            let kind = why.split(':').next().unwrap().to_owned();
+            bad.entry(kind).or_insert((0, seed, why)).0 += 1;
+        }
+    }
+    let time = started.elapsed().as_secs_f64();
+    println!(
+        "{seeds} seeds in {time:.1} s ({:.0} seeds/s), {calls} calls, {writes} writes, {crashes} crashes",
+        seeds as f64 / time
+    );
+    for (kind, (count, seed, why)) in &bad {
+        println!("{count:>6} x {kind}; first seed {seed}: {why}");
+    }
+    if let Some((_, seed, _)) = bad.values().min_by_key(|(_, seed, _)| *seed) {
+        let choices = simulate(Chance::seeded(*seed), Ablation::default(), false).choices;
+        let small = shrink(choices, Ablation::default(), 3000);
+        panic!("seed {seed} fails; shrunk:\n{}", story(&small));
+    }
+}
+
+#[test]
+fn the_same_seed_has_the_same_story() {
+    for seed in 1..=10 {
+        let tell = || simulate(Chance::seeded(seed), Ablation::default(), true);
+        let (once, again) = (tell(), tell());
+        assert_eq!(once.trace, again.trace);
+        let scripted = simulate(Chance::scripted(once.choices), Ablation::default(), true);
+        assert_eq!(once.trace, scripted.trace);
+    }
+}
