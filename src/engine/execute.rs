@@ -409,10 +409,15 @@ impl Session<'_> {
                 _ => None,
             })
             .collect();
-        self.read_back(object, sending, written).await?;
+        let seen = self.read_back(object, sending, written).await?;
         for (item, (_, outcome)) in sending.iter().zip(outcomes) {
             self.check_trouble()?;
             match outcome {
+                // What the server made of it is not known: the next run settles it by reading.
+                Outcome::Created { .. } | Outcome::Updated { .. } if !seen => {
+                    let message = "written, and not read back";
+                    self.failed(item, "unknown", message, draft, report)?;
+                }
                 Outcome::Created { id } | Outcome::Updated { id } => {
                     let back = match item.op.kind {
                         OpKind::Create | OpKind::Update => self.world.get(object, &id).cloned(),
@@ -449,19 +454,20 @@ impl Session<'_> {
         Ok(())
     }
 
+    /// Reads what was written as the server has it now. False = it could not be read.
     async fn read_back(
         &mut self,
         object: ObjectId,
         sending: &[Sending],
         written: Vec<RecordId>,
-    ) -> EngineResult<()> {
+    ) -> EngineResult<bool> {
         let fields: BTreeSet<String> = sending
             .iter()
             .filter(|item| matches!(item.op.kind, OpKind::Create | OpKind::Update))
             .flat_map(|item| item.op.fields.iter().map(|sent| sent.field.clone()))
             .collect();
         if fields.is_empty() || written.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         for id in &written {
             self.world.forget(object, id);
@@ -474,8 +480,8 @@ impl Session<'_> {
             self.read(object, written).await
         };
         match read {
-            // What was sent is the base then; the feed brings whatever the server made of it.
-            Ok(()) | Err(EngineError::Remote(_)) => Ok(()),
+            Ok(()) => Ok(true),
+            Err(EngineError::Remote(_)) => Ok(false),
             Err(other) => Err(other),
         }
     }

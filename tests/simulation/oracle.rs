@@ -124,6 +124,10 @@ fn agree(
         if x != y && !waits {
             return Err(format!("I4 diverged: {name} of {l} and {r} is {x:?} and {y:?}"));
         }
+        // The owner's value is put back by rule.
+        if world.owned == Some((left, *left_field)) {
+            continue;
+        }
         for value in [x, y] {
             if !value.is_empty() && world.gone.contains(value) && !(waits && x != y) {
                 return Err(format!("I2 stale value resurrected: {name} of {l} and {r} is {value:?}"));
@@ -174,7 +178,8 @@ fn edits(sim: &Sim, world: &World, lost: &BTreeSet<String>, last: &BTreeSet<Stri
         if world.deleted.contains(key) || world.poisoned.contains(key) {
             continue;
         }
-        let known = last.contains(&edit.payload) || world.gone.contains(&edit.payload) || lost.contains(&edit.payload);
+        let known = world.again.contains(&edit.payload)
+            || last.contains(&edit.payload) || world.gone.contains(&edit.payload) || lost.contains(&edit.payload);
         if !known {
             return Err(format!("I1 silent lost update: {edit:?}"));
         }

@@ -91,9 +91,13 @@ pub struct World {
     pub chaos: bool,
     pub people: bool,
     pub associations: bool,
+    /// The left object and field that the right side owns.
+    pub owned: Option<(usize, usize)>,
     pub edits: Vec<Edit>,
     /// Payloads that a person has overwritten where they stood.
     pub gone: BTreeSet<String>,
+    /// Payloads that a person has set again: putting the agreed value back is no edit that anybody could see.
+    pub again: BTreeSet<String>,
     /// Keys of records of which one side was deleted.
     pub deleted: BTreeSet<String>,
     pub poisoned: BTreeSet<String>,
@@ -224,7 +228,9 @@ impl World {
         }
         self.say(|| format!("person sets {}.{} {id} {before:?} -> {text:?}", SHAPES[object].name, SHAPES[object].fields[field]));
         self.gone.insert(payload(&before).to_owned());
-        self.gone.remove(payload(text));
+        if self.gone.remove(payload(text)) {
+            self.again.insert(payload(text).to_owned());
+        }
         if text.contains(POISON) {
             self.poisoned.insert(key);
         }
