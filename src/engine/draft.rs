@@ -18,6 +18,9 @@ use crate::plan::ir::{ObjectId, Side, SyncId};
 use crate::record::{Life, Record, RecordId};
 use crate::state::{Hold, Link, LinkState};
 
+/// A server's clock is read to the second, somewhere between a request and its answer.
+const CLOCK_ERROR: i64 = 2_000;
+
 /// What a run would do.
 #[derive(Debug, Default)]
 pub struct Draft {
@@ -87,7 +90,16 @@ impl Session<'_> {
             self.read(object, ids).await?;
         }
         self.merge_pairs(id, &pairs, draft).await?;
+        let keyless = if makers.is_empty() { BTreeSet::new() } else { self.keyless(id)? };
         for (arm, side, source) in makers {
+            if keyless.contains(&(arm, side.other())) {
+                let sync = self.sync(id)?;
+                let here = sync.arms.get(arm).map_or(sync.left, |at| object_on(sync, at, side));
+                draft.unfinished.insert((here, source.clone()));
+                let why = "a record on the other side came without its match key and may be the counterpart";
+                self.skip(id, here, &source, "held", why, draft)?;
+                continue;
+            }
             self.draft_create(id, arm, side.other(), &source, draft)?;
         }
         self.draft_associations(id, &pairs, draft)?;
@@ -178,6 +190,12 @@ impl Session<'_> {
                 draft.unfinished.insert((here, record.clone()));
                 return self.skip(id, here, &record, "held", &why, draft);
             }
+        }
+        if let Some(found) = self.world.get(here, &record)
+            && self.key_is_absent(id, arm, side, found)?
+        {
+            draft.unfinished.insert((here, record.clone()));
+            return self.skip(id, here, &record, "held", "its match key was not in the answer", draft);
         }
         match self.find_counterpart(id, arm, side, &record).await? {
             Found::Pair(other) => {
@@ -347,6 +365,7 @@ impl Session<'_> {
         let (from_left, from_right) =
             (program.filter(&facts, Side::Left, left), program.filter(&facts, Side::Right, right));
         let direction = program.sync.direction;
+        let (offsets, clock_error) = self.clocks(id, work.arm)?;
         let pair = Pair {
             arm: work.arm,
             left,
@@ -357,20 +376,22 @@ impl Session<'_> {
                 direction.goes_left() && from_right == FilterOutcome::In,
                 direction.goes_right() && from_left == FilterOutcome::In,
             ),
-            clock_error: self.clock_error(id)?,
+            offsets,
+            clock_error,
         };
         Ok(Some(Merger { program, context: &facts }.merge(&pair)))
     }
 
-    /// How far apart the two servers' clocks are, in milliseconds; below two seconds it is the measurement.
-    fn clock_error(&self, id: SyncId) -> EngineResult<i64> {
+    /// What the two servers' clocks show more than ours, and how wrong that may be. Clocks that agree within the
+    /// measurement are taken for equal.
+    fn clocks(&self, id: SyncId, arm: usize) -> EngineResult<((i64, i64), i64)> {
         let sync = self.sync(id)?;
-        let objects = std::iter::once(sync.left).chain(sync.arms.iter().map(|arm| arm.right));
-        let systems = objects.filter_map(|object| self.shape(object).ok()).map(|shape| shape.system.index());
-        let offsets: Vec<i64> =
-            systems.filter_map(|index| self.systems.offsets.get(index).copied()).collect();
-        let spread = offsets.iter().max().zip(offsets.iter().min()).map_or(0, |(most, least)| most - least);
-        Ok(if spread > 2_000 { spread } else { 0 })
+        let offset = |object: Option<ObjectId>| {
+            let system = object.and_then(|object| self.shape(object).ok()).map(|shape| shape.system.index());
+            system.and_then(|index| self.systems.offsets.get(index).copied()).unwrap_or(0)
+        };
+        let (left, right) = (offset(Some(sync.left)), offset(sync.arms.get(arm).map(|arm| arm.right)));
+        Ok(if (left - right).abs() > CLOCK_ERROR { ((left, right), CLOCK_ERROR) } else { ((0, 0), 0) })
     }
 
     fn keep_outcome(

@@ -414,7 +414,9 @@ impl Session<'_> {
             self.check_trouble()?;
             match outcome {
                 // What the server made of it is not known: the next run settles it by reading.
-                Outcome::Created { .. } | Outcome::Updated { .. } if !seen => {
+                Outcome::Created { ref id } | Outcome::Updated { ref id }
+                    if !seen || !self.shows(&item.op, self.world.get(object, id)) =>
+                {
                     let message = "written, and not read back";
                     self.failed(item, "unknown", message, draft, report)?;
                 }

@@ -124,6 +124,15 @@ impl Session<'_> {
         Ok(Some(self.new_link(op.sync, op.arm, left.as_str(), right.as_str(), "created")?))
     }
 
+    /// Whether an answer says of every field that was sent what the server made of it. A record that is not shown at
+    /// all has nothing to say, now or later.
+    pub fn shows(&self, op: &Op, back: Option<&Record>) -> bool {
+        let Some(back) = back.filter(|_| matches!(op.kind, OpKind::Create | OpKind::Update)) else {
+            return true;
+        };
+        op.fields.iter().all(|sent| named(self.plan(), op.object, back, &sent.field).is_some())
+    }
+
     /// The value that the base keeps for a field, and whether the server holds another one.
     fn kept(&self, op: &Op, sent: &Sent, back: Option<&Record>) -> (Value, bool) {
         let got = back.and_then(|record| named(self.plan(), op.object, record, &sent.field));

@@ -3,6 +3,8 @@
 //! Invariant: a pair is made only of the one record on each side that has the key; anything else is listed as
 //! ambiguous and never written.
 
+use std::collections::BTreeSet;
+
 use data_encoding::BASE32_NOPAD;
 
 use super::error::EngineResult;
@@ -72,6 +74,12 @@ impl Session<'_> {
             None => (0..self.sync(sync)?.arms.len()).collect(),
         };
         let mut keys = Vec::new();
+        for arm in &arms {
+            // What is absent says nothing: the keys that are known stand.
+            if self.key_is_absent(sync, *arm, side, record)? {
+                return Ok(());
+            }
+        }
         for arm in arms {
             for rule in self.rules(sync, arm)? {
                 if let Some(key) = self.key(sync, arm, rule, side, record)? {
@@ -118,6 +126,47 @@ impl Session<'_> {
             LEFT_CARRIES => carries(Side::Left),
             rule => self.program(sync)?.key(&self.facts(), at, rule, side, record),
         })
+    }
+
+    /// Whether the answer left out what a match rule of the arm reads: the record's key is not known then.
+    pub fn key_is_absent(&self, sync: SyncId, arm: usize, side: Side, record: &Record) -> EngineResult<bool> {
+        let found = self.sync(sync)?;
+        let Some(at) = found.arms.get(arm) else { return Ok(false) };
+        let facts = self.facts();
+        for rule in self.rules(sync, arm)? {
+            let absent = match rule {
+                RIGHT_CARRIES | LEFT_CARRIES => {
+                    let carries = (rule == RIGHT_CARRIES) == (side == Side::Right);
+                    let field = self.plan().object(object_on(found, at, side)).and_then(|at| at.external_id);
+                    carries && field.is_some_and(|field| record.slot(field.index()).is_none())
+                }
+                rule => self.program(sync)?.key_is_absent(&facts, at, rule, side, record),
+            };
+            if absent {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Arms and sides of which an unlinked record was read without its match key.
+    pub fn keyless(&self, sync: SyncId) -> EngineResult<BTreeSet<(usize, Side)>> {
+        let found = self.sync(sync)?;
+        let mut keyless = BTreeSet::new();
+        for (arm, at) in found.arms.iter().enumerate() {
+            for side in [Side::Left, Side::Right] {
+                for record in self.world.of(object_on(found, at, side)) {
+                    if record.life == Life::Live
+                        && self.key_is_absent(sync, arm, side, record)?
+                        && self.link_on(sync, arm, side, record.id.as_str())?.is_none()
+                    {
+                        keyless.insert((arm, side));
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(keyless)
     }
 
     /// Looks for the counterpart of an unlinked record.

@@ -116,6 +116,9 @@ impl Session<'_> {
             OpKind::Associate(_) | OpKind::Archive => None,
         };
         if let Some((id, record)) = verdict {
+            if !self.shows(op, record.as_ref()) {
+                return Ok(Verdict::Open(intent.until.max(self.now().plus(ORPHAN + 1))));
+            }
             return Ok(Verdict::Landed(id, record.map(Box::new)));
         }
         let idempotent = match op.kind {

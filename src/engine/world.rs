@@ -85,6 +85,15 @@ impl World {
         self.records.insert((object, record.id.clone()), record);
     }
 
+    /// What was read of one object.
+    pub fn of(&self, object: ObjectId) -> impl Iterator<Item = &Record> {
+        self.records
+            .iter()
+            .skip_while(move |((at, _), _)| *at < object)
+            .take_while(move |((at, _), _)| *at == object)
+            .map(|(_, record)| record)
+    }
+
     pub fn forget(&mut self, object: ObjectId, id: &RecordId) {
         let key = (object, id.clone());
         self.records.remove(&key);

@@ -157,6 +157,20 @@ impl<'p> SyncProgram<'p> {
         (!value.is_blank()).then(|| value.to_string())
     }
 
+    /// Whether a match rule reads a field of the record that the answer left out.
+    pub fn key_is_absent(
+        &self,
+        context: &dyn Context,
+        arm: &Arm,
+        index: usize,
+        side: Side,
+        record: &Record,
+    ) -> bool {
+        let Some(Match::Keys { left, right, .. }) = arm.matches.get(index) else { return false };
+        let key = if side == Side::Left { left } else { right };
+        self.value(context, side, record, key) == Err(Stop::Skip("absent"))
+    }
+
     /// Whether a missing counterpart on `side` may be made for `source`, the record of the other side.
     pub fn may_create(&self, context: &dyn Context, side: Side, source: &Record) -> Result<(), &'static str> {
         let (create, vetoes) = match side {

@@ -22,7 +22,9 @@ pub struct Pair<'a> {
     pub stamps: (Option<Millis>, Option<Millis>),
     /// Whether a side may be written now: the head's direction, and the other side passes its filter.
     pub may_write: (bool, bool),
-    /// How far the two servers' clocks may be apart, in milliseconds.
+    /// What the two servers' clocks show more than ours, in milliseconds.
+    pub offsets: (i64, i64),
+    /// How wrong those may be.
     pub clock_error: i64,
 }
 
@@ -241,7 +243,8 @@ impl Merger<'_, '_> {
             let from = if value_of(pair, row, owner).is_blank() { owner.other() } else { owner };
             return Verdict::Write(from.other(), "owned: the owner's value stands", Edits::Both);
         }
-        let (left, right) = (self.interval(pair, row, Side::Left), self.interval(pair, row, Side::Right));
+        let left = self.interval(pair, row, Side::Left).moved(-pair.offsets.0);
+        let right = self.interval(pair, row, Side::Right).moved(-pair.offsets.1);
         for (side, interval) in [(Side::Left, &left), (Side::Right, &right)] {
             if let Interval::Ask(field) = interval {
                 out.wants_history.push((side, field.clone()));
@@ -252,8 +255,10 @@ impl Merger<'_, '_> {
             _ => None,
         };
         let later = match (&left, &right) {
-            (Interval::Known(a, _), Interval::Known(_, d)) if a > d => Some(Side::Left),
-            (Interval::Known(_, b), Interval::Known(c, _)) if c > b => Some(Side::Right),
+            (Interval::Known(a, _), Interval::Known(_, d)) if a.0 > d.0 + pair.clock_error => Some(Side::Left),
+            (Interval::Known(_, b), Interval::Known(c, _)) if c.0 > b.0 + pair.clock_error => {
+                Some(Side::Right)
+            }
             _ => None,
         };
         let prefer = row.prefer;
@@ -421,6 +426,15 @@ enum Interval {
     /// The history of this field would tell.
     Ask(String),
     Unknown,
+}
+
+impl Interval {
+    fn moved(self, by: i64) -> Interval {
+        match self {
+            Interval::Known(from, to) => Interval::Known(from.plus(by), to.plus(by)),
+            other => other,
+        }
+    }
 }
 
 fn stopped(value: RowValue, to: Side, out: &mut PairOutcome) -> Verdict {

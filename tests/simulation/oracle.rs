@@ -151,9 +151,11 @@ fn associations(sim: &Sim, world: &World) -> Result<(), String> {
         if person.archived.is_some() || contact.archived.is_some() {
             continue;
         }
-        let here: BTreeSet<&String> = person.companies.keys().filter(|id| live(COMPANY, id)).collect();
+        // Where there are several, only the primary one travels.
+        let main = |id: &&String| person.companies.len() == 1 || person.companies[*id];
+        let here: BTreeSet<&String> = person.companies.keys().filter(main).filter(|id| live(COMPANY, id)).collect();
         let account = contact.value(3);
-        if !account.is_empty() && !live(ACCOUNT, account) || here.len() != person.companies.len() {
+        if !account.is_empty() && !live(ACCOUNT, account) || person.companies.keys().any(|id| !live(COMPANY, id)) {
             continue;
         }
         let there: BTreeSet<&String> = companies.get(account).into_iter().collect();
