@@ -408,8 +408,9 @@ impl Session<'_> {
             self.world.get(object, record).and_then(|record| record.modified)
         };
         let (left_stamp, right_stamp) = (stamp(sync.left, &left), stamp(arm.right, &right));
-        let quiet = outcome.writes.is_empty() && outcome.held.is_empty();
-        if !outcome.settled.is_empty() || quiet && work.link.left_stamp.is_none() {
+        let quiet = outcome.writes.is_empty() && outcome.held.is_empty() && !outcome.absent;
+        let moved = (work.link.left_stamp, work.link.right_stamp) != (left_stamp, right_stamp);
+        if !outcome.settled.is_empty() || quiet && moved {
             let mut link = work.link.clone();
             link.bases.rows.extend(outcome.settled.iter().cloned());
             if quiet {

@@ -73,8 +73,8 @@ impl Session<'_> {
         self.keep_associations(op, &mut link);
         let (source_stamp, stamp) = (op.source_stamp, back.and_then(|record| record.modified).or(op.stamp));
         match op.side {
-            Side::Right => (link.left_stamp, link.right_stamp) = (source_stamp.or(link.left_stamp), stamp),
-            Side::Left => (link.left_stamp, link.right_stamp) = (stamp, source_stamp.or(link.right_stamp)),
+            Side::Right => keep_stamps(&mut link, source_stamp, stamp),
+            Side::Left => keep_stamps(&mut link, stamp, source_stamp),
         }
         let now = self.now();
         link.at = now;
@@ -223,6 +223,13 @@ impl Session<'_> {
         let Some(arm) = sync.arms.get(op.arm) else { return Ok(None) };
         Ok(self.resolve(&op.source)?.map(|id| (object_on(sync, arm, op.side.other()), id)))
     }
+}
+
+/// Stamps say since when no row has an edit that is not in its base. A write of some rows says nothing of the others, so
+/// only the first ones are taken here; later ones come from a merge that finds nothing to do.
+fn keep_stamps(link: &mut Link, left: Option<Millis>, right: Option<Millis>) {
+    link.left_stamp = link.left_stamp.or(left);
+    link.right_stamp = link.right_stamp.or(right);
 }
 
 /// Whether the server holds what was sent, in the form in which it keeps such values: trimmed, normalised, e-mails and

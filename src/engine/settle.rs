@@ -122,7 +122,8 @@ impl Session<'_> {
             return Ok(Verdict::Landed(id, record.map(Box::new)));
         }
         let idempotent = match op.kind {
-            OpKind::Create => op.unique.is_some(),
+            // A late one finds the record that was made meanwhile, and overwrites it.
+            OpKind::Create => false,
             OpKind::Update => self.shape(op.object)?.kind == SystemKind::Salesforce && op.stamp.is_some(),
             OpKind::Associate(_) | OpKind::Archive => true,
         };

@@ -64,6 +64,8 @@ pub struct PairOutcome {
     pub skipped: Vec<(Side, &'static str)>,
     /// Fields with edits on both sides whose history would tell the time.
     pub wants_history: Vec<(Side, String)>,
+    /// A field was not in the answer: its row was left alone.
+    pub absent: bool,
 }
 
 /// What one row comes to.
@@ -105,6 +107,7 @@ impl Merger<'_, '_> {
     fn row(&self, pair: &Pair<'_>, arm: &Arm, row: &Row, out: &mut PairOutcome) {
         let (left, right) = (slot(pair.left, row.left), slot(pair.right, row.right));
         if row.left.is_some() && left.is_none() || row.right.is_some() && right.is_none() {
+            out.absent = true;
             return;
         }
         let verdict = match (&row.to_right, &row.to_left) {
@@ -255,7 +258,9 @@ impl Merger<'_, '_> {
             _ => None,
         };
         let later = match (&left, &right) {
-            (Interval::Known(a, _), Interval::Known(_, d)) if a.0 > d.0 + pair.clock_error => Some(Side::Left),
+            (Interval::Known(a, _), Interval::Known(_, d)) if a.0 > d.0 + pair.clock_error => {
+                Some(Side::Left)
+            }
             (Interval::Known(_, b), Interval::Known(c, _)) if c.0 > b.0 + pair.clock_error => {
                 Some(Side::Right)
             }
@@ -312,9 +317,9 @@ impl Merger<'_, '_> {
                 }
             }
         }
-        match record.modified {
-            Some(modified) => Interval::Known(stamp.unwrap_or(modified).min(modified), modified),
-            None => Interval::Unknown,
+        match (record.modified, stamp) {
+            (Some(modified), Some(stamp)) => Interval::Known(stamp.min(modified), modified),
+            _ => Interval::Unknown,
         }
     }
 

@@ -90,7 +90,9 @@ impl Crm {
         table.made += 1;
         let id = match SHAPES[object].system {
             0 => format!("{}", object * 1000 + table.made as usize),
-            _ => format!("{}0000000000000{:03}AAA", ["", "00", "", "03"][object], table.made)[..18].to_owned(),
+            _ => {
+                format!("{}0000000000000{:03}AAA", ["", "00", "", "03"][object], table.made)[..18].to_owned()
+            }
         };
         let mut fields = vec![Vec::new(); SHAPES[object].fields.len()];
         for (field, value) in values {
@@ -190,7 +192,8 @@ impl Crm {
                 Outcome::Created { id: RecordId::new(id) }
             }
             WriteKind::Update { id, unmodified_since } => {
-                let Some(row) = self.tables[object].rows.get(id.as_str()).filter(|row| row.archived.is_none())
+                let Some(row) =
+                    self.tables[object].rows.get(id.as_str()).filter(|row| row.archived.is_none())
                 else {
                     return Outcome::Refused(Refusal {
                         code: "NOT_FOUND".to_owned(),

@@ -147,15 +147,19 @@ fn associations(sim: &Sim, world: &World) -> Result<(), String> {
         links("companies").into_iter().map(|link| (link.right, link.left)).collect();
     let live = |object: usize, id: &str| world.crm.tables[object].rows[id].archived.is_none();
     for link in links("people") {
-        let (person, contact) = (&world.crm.tables[PERSON].rows[&link.left], &world.crm.tables[CONTACT].rows[&link.right]);
+        let (person, contact) =
+            (&world.crm.tables[PERSON].rows[&link.left], &world.crm.tables[CONTACT].rows[&link.right]);
         if person.archived.is_some() || contact.archived.is_some() {
             continue;
         }
         // Where there are several, only the primary one travels.
         let main = |id: &&String| person.companies.len() == 1 || person.companies[*id];
-        let here: BTreeSet<&String> = person.companies.keys().filter(main).filter(|id| live(COMPANY, id)).collect();
+        let here: BTreeSet<&String> =
+            person.companies.keys().filter(main).filter(|id| live(COMPANY, id)).collect();
         let account = contact.value(3);
-        if !account.is_empty() && !live(ACCOUNT, account) || person.companies.keys().any(|id| !live(COMPANY, id)) {
+        if !account.is_empty() && !live(ACCOUNT, account)
+            || person.companies.keys().any(|id| !live(COMPANY, id))
+        {
             continue;
         }
         let there: BTreeSet<&String> = companies.get(account).into_iter().collect();
@@ -181,7 +185,9 @@ fn edits(sim: &Sim, world: &World, lost: &BTreeSet<String>, last: &BTreeSet<Stri
             continue;
         }
         let known = world.again.contains(&edit.payload)
-            || last.contains(&edit.payload) || world.gone.contains(&edit.payload) || lost.contains(&edit.payload);
+            || last.contains(&edit.payload)
+            || world.gone.contains(&edit.payload)
+            || lost.contains(&edit.payload);
         if !known {
             return Err(format!("I1 silent lost update: {edit:?}"));
         }
@@ -197,7 +203,8 @@ fn decisions(sim: &Sim, world: &World, rows: &[LedgerRow]) -> Result<(), String>
     }
     let when = |text: &str| world.edits.iter().find(|edit| edit.payload == payload(text)).map(|edit| edit.at);
     for row in rows.iter().filter(|row| row.rule.contains("the later edit")) {
-        let (Some(lost), Some(won)) = (row.lost.as_str().and_then(when), row.won.as_str().and_then(when)) else {
+        let (Some(lost), Some(won)) = (row.lost.as_str().and_then(when), row.won.as_str().and_then(when))
+        else {
             continue;
         };
         // Measured clocks are right within a call and a second.

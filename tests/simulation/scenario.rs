@@ -239,7 +239,8 @@ pub fn shrink(choices: Vec<u32>, ablation: Ablation, patience: usize) -> Outcome
         let chance = Chance::scripted(choices.to_vec());
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| simulate(chance, ablation, false))).ok()
     };
-    let kind = |outcome: &Outcome| outcome.verdict.as_ref().err().map(|text| text[..text.len().min(12)].to_owned());
+    let kind =
+        |outcome: &Outcome| outcome.verdict.as_ref().err().map(|text| text[..text.len().min(12)].to_owned());
     let mut best = choices;
     let wanted = run(&best).and_then(|outcome| kind(&outcome));
     let mut left = patience;

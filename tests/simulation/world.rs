@@ -170,8 +170,11 @@ impl World {
 
     pub fn new_record(&mut self, object: usize) {
         self.number += 1;
-        let key =
-            if object >= PERSON { format!("k{}@x.example", self.number) } else { format!("k{}", self.number) };
+        let key = if object >= PERSON {
+            format!("k{}@x.example", self.number)
+        } else {
+            format!("k{}", self.number)
+        };
         self.new_record_with(object, &key);
         // Somebody else enters the same thing on the other side; only where the CRM would refuse a second one it may
         // happen at any time.
@@ -226,7 +229,12 @@ impl World {
         if payload(&before) == payload(text) {
             return;
         }
-        self.say(|| format!("person sets {}.{} {id} {before:?} -> {text:?}", SHAPES[object].name, SHAPES[object].fields[field]));
+        self.say(|| {
+            format!(
+                "person sets {}.{} {id} {before:?} -> {text:?}",
+                SHAPES[object].name, SHAPES[object].fields[field]
+            )
+        });
         self.gone.insert(payload(&before).to_owned());
         if self.gone.remove(payload(text)) {
             self.again.insert(payload(text).to_owned());
@@ -258,7 +266,9 @@ impl World {
         let company = self.chance.pick(&companies).clone();
         let remove = self.chance.permille(250);
         let (server, visible) = (self.crm.server(object, self.now), self.now + self.lag());
-        self.say(|| format!("person relates {} {id} with {company}, removing: {remove}", SHAPES[object].name));
+        self.say(|| {
+            format!("person relates {} {id} with {company}, removing: {remove}", SHAPES[object].name)
+        });
         if object == PERSON {
             let row = self.crm.tables[object].rows.get_mut(id).unwrap();
             row.companies.clear();
@@ -338,7 +348,8 @@ impl World {
         if self.people && self.faults.race && self.chance.permille(90) {
             self.person();
         }
-        let writes = matches!(request, Request::Write { .. } | Request::Associate { .. } | Request::Archive { .. });
+        let writes =
+            matches!(request, Request::Write { .. } | Request::Associate { .. } | Request::Archive { .. });
         if writes {
             self.inspect(request);
         }
@@ -434,7 +445,9 @@ impl World {
                 user: "u".to_owned(),
                 server_time: Millis(0),
             }),
-            Request::Changed { object, since, after, limit } => self.changed(place(object), *since, after, *limit),
+            Request::Changed { object, since, after, limit } => {
+                self.changed(place(object), *since, after, *limit)
+            }
             Request::Deleted { object, since, .. } => {
                 let rows = self.crm.tables[place(object)].rows.iter();
                 let gone = rows.filter_map(|(id, row)| {
@@ -634,8 +647,11 @@ fn short_answer(answer: &Option<Completion>) -> String {
         Some(Err(error)) => format!("{:?}", error.class),
         Some(Ok(Reply::Records { records, .. })) => {
             let one = |record: &Record| {
-                let values: Vec<String> =
-                    record.slots.iter().map(|slot| slot.as_ref().map_or("?".to_owned(), ToString::to_string)).collect();
+                let values: Vec<String> = record
+                    .slots
+                    .iter()
+                    .map(|slot| slot.as_ref().map_or("?".to_owned(), ToString::to_string))
+                    .collect();
                 format!("{}({}) at {}", record.id, values.join("|"), record.modified.map_or(0, |at| at.0))
             };
             records.iter().map(one).collect::<Vec<_>>().join(" ")
@@ -657,8 +673,7 @@ impl Remote for Link<'_> {
     fn call(&self, request: Request) -> Pin<Box<dyn Future<Output = Completion> + '_>> {
         Box::pin(async move {
             let dead = self.world.borrow().commits.load(Ordering::Relaxed) == 0;
-            let answer =
-                if dead { None } else { self.world.borrow_mut().answered(self.system, &request) };
+            let answer = if dead { None } else { self.world.borrow_mut().answered(self.system, &request) };
             match answer {
                 Some(answer) => answer,
                 // The process is gone; nobody asks this future again.
