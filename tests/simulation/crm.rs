@@ -112,6 +112,7 @@ impl Crm {
         id
     }
 
+    #[expect(clippy::too_many_arguments, reason = "one change with everything that a CRM remembers of it")]
     /// Sets one field; `stamp` is the server time that the change gets.
     pub fn set(
         &mut self,

@@ -76,7 +76,6 @@ pub struct Edit {
     pub payload: String,
     pub object: usize,
     pub id: String,
-    pub field: usize,
     pub at: i64,
 }
 
@@ -191,14 +190,14 @@ impl World {
                 continue;
             }
             let text = self.fresh("v");
-            edited.push((*field, payload(&text).to_owned()));
+            edited.push(payload(&text).to_owned());
             values.push((*field, text));
         }
         let (now, lag) = (self.now, self.lag());
         let id = self.crm.make(object, &values, false, now, lag);
         self.say(|| format!("person makes {} {id} {values:?}", SHAPES[object].name));
-        for (field, payload) in edited {
-            self.edits.push(Edit { payload, object, id: id.clone(), field, at: now });
+        for payload in edited {
+            self.edits.push(Edit { payload, object, id: id.clone(), at: now });
         }
         id
     }
@@ -209,7 +208,7 @@ impl World {
         let back = self.faults.back_and_forth && former.len() > 1 && self.chance.permille(250);
         let text = if back {
             former[former.len() - 2].clone()
-        } else if self.faults.poison && object <= COMPANY && self.chance.permille(30) {
+        } else if self.faults.poison && object == COMPANY && self.chance.permille(30) {
             self.fresh(POISON)
         } else {
             self.fresh("v")
@@ -244,7 +243,7 @@ impl World {
         }
         self.crm.set(object, id, field, text, false, stamp, visible);
         let at = self.now;
-        self.edits.push(Edit { payload: payload(text).to_owned(), object, id: id.to_owned(), field, at });
+        self.edits.push(Edit { payload: payload(text).to_owned(), object, id: id.to_owned(), at });
     }
 
     pub fn delete(&mut self, object: usize, id: &str) {
@@ -400,9 +399,7 @@ impl World {
             }
         };
         self.say(|| format!("call {} -> {}", short(request), short_answer(&answer)));
-        if answer.is_none() {
-            return None;
-        }
+        answer.as_ref()?;
         if !(self.faults.same_second && self.chance.below(2) == 1) {
             self.now += self.chance.millis(400);
         }
