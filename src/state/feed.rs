@@ -56,15 +56,15 @@ impl Store {
 
     /// What is due at `now`, by id.
     pub fn due(&self, system: &str, object: &str, now: Millis) -> StateResult<Vec<InboxEntry>> {
-        self.inbox(system, object, "not_before <= ?3", now)
+        self.inbox_where(system, object, "not_before <= ?3", now)
     }
 
     /// What is put off beyond `now`, by id.
     pub fn waiting(&self, system: &str, object: &str, now: Millis) -> StateResult<Vec<InboxEntry>> {
-        self.inbox(system, object, "not_before > ?3", now)
+        self.inbox_where(system, object, "not_before > ?3", now)
     }
 
-    fn inbox(
+    fn inbox_where(
         &self,
         system: &str,
         object: &str,
