@@ -258,3 +258,63 @@ pub fn failed(kind: SystemKind, error: CallError) -> CliError {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use secrecy::ExposeSecret as _;
+
+    fn reference(text: &str) -> SecretRef {
+        let config =
+            format!("[project]\nname = \"x\"\n[connections.crm]\nkind = \"hubspot\"\ntoken = {text:?}\n");
+        let config = crate::cli::config::Config::parse("twinmap.toml", &config).unwrap();
+        config.connections_in("default")["crm"].token.clone().unwrap()
+    }
+
+    #[test]
+    fn secrets_come_from_files_and_commands_without_their_line_breaks() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("token");
+        std::fs::write(&file, "canary-1\n").unwrap();
+        let read = |text: &str| secret(folder.path(), "crm", &reference(text));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+            let error = read("file:token").unwrap_err();
+            assert!(error.render(false).contains("chmod 600"), "{}", error.render(false));
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        }
+        assert_eq!(read("file:token").unwrap().expose_secret(), "canary-1");
+        assert_eq!(read("cmd:echo canary-2").unwrap().expose_secret(), "canary-2");
+        assert!(!format!("{:?}", read("file:token").unwrap()).contains("canary"));
+    }
+
+    #[test]
+    fn a_secret_that_is_not_there_is_an_error_of_authentication_with_a_next_step() {
+        let folder = tempfile::tempdir().unwrap();
+        for (text, expected) in [
+            ("env:TWINMAP_TEST_NO_SUCH_VARIABLE", "TWINMAP_TEST_NO_SUCH_VARIABLE is not set"),
+            ("file:nothing-here", "can't read the secret's file"),
+            ("cmd:echo canary-3 && exit 3", "the command for the secret failed"),
+            ("cmd:true", "printed nothing"),
+        ] {
+            let error = secret(folder.path(), "crm", &reference(text)).unwrap_err();
+            assert_eq!(error.exit() as u8, 4);
+            let shown = error.render(false);
+            assert!(shown.contains(expected) && shown.contains("= help:"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn failures_of_accounts_have_their_exit_codes() {
+        let failed = |class| {
+            let error =
+                CallError { system: "crm".to_owned(), class, message: "m".to_owned(), retry_after: None };
+            super::failed(SystemKind::Salesforce, error).exit() as u8
+        };
+        assert_eq!(failed(ErrorClass::Auth), 4);
+        assert_eq!(failed(ErrorClass::Limit), 8);
+        assert_eq!(failed(ErrorClass::Unknown), 1);
+    }
+}

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use twinmap::connect::remote::{
     AssociateAction, AssociateItem, ErrorClass, Outcome, Remote, Reply, Request, WriteKind,
 };
+use twinmap::connect::transport::{HttpRequest, Method, Transport};
 use twinmap::record::{Life, RecordId};
 use twinmap::sandbox::seed::Size;
 use twinmap::schema::SystemKind;
 use twinmap::value::{Millis, Value};
 
-use crate::support::{START, Twist, World, answer, created, spec, world, write};
+use crate::support::{START, Twist, World, answer, created, now, spec, world, write};
 
 fn portal() -> World {
     world(SystemKind::Hubspot, Size { companies: 230, contacts: 40, deals: 20 })
@@ -69,6 +70,35 @@ fn reading_by_id_tells_deleted_from_unknown() {
         panic!()
     };
     assert_eq!(items.iter().map(|item| &item.id).collect::<Vec<_>>(), [&gone]);
+}
+
+#[test]
+fn merged_records_are_told_by_the_survivor() {
+    let portal = portal();
+    let ids: Vec<RecordId> =
+        portal.list("company", &[], &[]).into_iter().take(3).map(|record| record.id).collect();
+    let merge = HttpRequest {
+        method: Method::Post,
+        origin: "https://api.hubapi.com".into(),
+        target: "/crm/v3/objects/companies/merge".to_owned(),
+        headers: vec![
+            ("Authorization".to_owned(), format!("Bearer {}", portal.token)),
+            ("Content-Type".to_owned(), "application/json".to_owned()),
+        ],
+        body: format!("{{\"primaryObjectId\":\"{}\",\"objectIdToMerge\":\"{}\"}}", ids[0], ids[1])
+            .into_bytes(),
+    };
+    let answer = now(portal.transport.send(merge)).unwrap();
+    assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
+    let survivor: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    let survivor = RecordId::new(survivor["id"].as_str().unwrap());
+    let read = portal.read("company", &ids, &["name"]);
+    let life = |id: &RecordId| read.iter().find(|record| record.id == *id).map(|record| record.life.clone());
+    for id in &ids[..2] {
+        let expected = if *id == survivor { Life::Live } else { Life::MergedInto(survivor.clone()) };
+        assert_eq!(life(id), Some(expected), "{id}");
+    }
+    assert_eq!(life(&ids[2]), Some(Life::Live));
 }
 
 #[test]

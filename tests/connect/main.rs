@@ -13,5 +13,6 @@ mod support;
 mod auth;
 mod hubspot;
 mod salesforce;
+mod served;
 mod setup;
 mod wire;

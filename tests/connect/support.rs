@@ -98,6 +98,7 @@ pub struct World {
     pub account: Account,
     pub transport: Rc<Bent>,
     pub clock: SimClock,
+    pub token: String,
 }
 
 pub const START: Millis = Millis(1_790_000_000_000);
@@ -121,11 +122,11 @@ pub fn world(kind: SystemKind, size: Size) -> World {
     let settings = Settings {
         base_url: Some(base.to_owned()),
         api_version: None,
-        credentials: Credentials::Token(SecretString::from(token)),
+        credentials: Credentials::Token(SecretString::from(token.clone())),
     };
     let timer = Rc::new(SimTimer::new(clock.clone(), 1));
     let account = open("crm", kind, settings, transport.clone(), timer).unwrap();
-    World { account, transport, clock }
+    World { account, transport, clock, token }
 }
 
 /// Runs a future that never really waits.
