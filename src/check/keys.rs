@@ -148,6 +148,16 @@ pub fn match_keys_stay<'a>(ctx: &mut Ctx<'a, '_>, sync: &Sync<'a>) {
     if objects().all(has_own_id) {
         return;
     }
+    // A sync with a key that lasts tries the others only where that one is blank.
+    let lasting = |found: &Match<'_>| match found {
+        Match::Keys { left, right, .. } => {
+            [left, right].iter().all(|key| fields_of(key).iter().any(|(field, _)| is_lasting(*field)))
+        }
+        _ => false,
+    };
+    if sync.matches.iter().any(lasting) {
+        return;
+    }
     for found in &sync.matches {
         let Match::Keys { left, right, span, .. } = found else { continue };
         let (a, b) = (fields_of(left), fields_of(right));
