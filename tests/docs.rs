@@ -8,16 +8,19 @@
     reason = "a test may stop at the first surprise"
 )]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use twinmap::check::check_program;
 use twinmap::diag::errors::text::not_utf8;
 use twinmap::diag::render::text::rich;
 use twinmap::diag::{Code, Diagnostic, in_order};
+use twinmap::plan::{Origin, lower};
 use twinmap::resolve::Schemas;
 use twinmap::schema::salesnav;
 use twinmap::source::SourceMap;
 use twinmap::syntax::{allow, parse};
+use twinmap::testing::{self, Report, render};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -49,6 +52,29 @@ fn check(set: &str, bytes: &[u8]) -> (Vec<&'static str>, String) {
     found.extend(check_program(&schemas, &program).diagnostics);
     let found = in_order(&sources, allow::apply(&program, &sources, found));
     (found.iter().map(|one| one.code.id()).collect(), rich(&sources, &found, false))
+}
+
+/// The `test` items of a right program, run.
+fn run_tests(set: &str, program: &str) -> Report {
+    let schemas = schemas(set);
+    let mut sources = SourceMap::new();
+    sources.add("example.twin", program);
+    let (program, _) = parse(&sources);
+    let checked = check_program(&schemas, &program);
+    let plan = lower(&checked.program, &schemas, &sources, &Origin::default());
+    let cases = testing::cases(&checked.program, &sources);
+    testing::run(&plan, &cases, &BTreeMap::new(), false)
+}
+
+/// The tests that the corpus shows as right also pass.
+#[test]
+fn tests_of_the_corpus_pass() {
+    for case in ["090_tests", "091_tests_of_arms"] {
+        let path = root().join("tests/corpus/ok").join(case).join("main.twin");
+        let report = run_tests("acme", &std::fs::read_to_string(&path).unwrap());
+        assert!(report.summary.passed > 0, "{case} has no tests");
+        assert_eq!(report.summary.failed, 0, "{case}: {}", render::text(&report, true, false));
+    }
 }
 
 /// The `twin` blocks of a page, each with the heading above it.
@@ -139,8 +165,14 @@ fn every_program_of_the_reference_compiles() {
     let blocks = blocks(&text);
     assert!(blocks.len() >= 14, "only {} programs", blocks.len());
     let mut wrong = Vec::new();
+    let mut tested = 0;
     for (heading, program) in blocks {
         let (codes, text) = check("acme", program.as_bytes());
+        let report = run_tests("acme", &program);
+        tested += report.summary.passed;
+        if report.summary.failed > 0 {
+            wrong.push(format!("{heading}: {}", render::text(&report, true, false)));
+        }
         if !codes.is_empty() {
             wrong.push(format!("{heading}: {codes:?}\n{text}"));
         }
@@ -150,6 +182,7 @@ fn every_program_of_the_reference_compiles() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(tested >= 3, "only {tested} tests ran");
     for page in ["docs/LANGUAGE.md", "docs/DESIGN.md"] {
         let text = std::fs::read_to_string(root().join(page)).unwrap();
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {

@@ -119,7 +119,8 @@ fn sides_read(expr: &Expr, left: &mut bool, right: &mut bool) {
     }
 }
 
-fn parts(expr: &Expr) -> Vec<&Expr> {
+/// The expressions right inside one.
+pub fn parts(expr: &Expr) -> Vec<&Expr> {
     match expr {
         Expr::Literal(_) | Expr::Field { .. } | Expr::It | Expr::InList(_) | Expr::Linked(_) => Vec::new(),
         Expr::Let { value, body } => vec![value, body],

@@ -4,7 +4,9 @@
 //! says what it expects. Nothing is simulated but the answers of the CRMs: owners come from the snapshots, links
 //! and lists are not known here.
 
+mod asks;
 mod case;
+mod context;
 mod coverage;
 pub mod render;
 mod run;

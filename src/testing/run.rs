@@ -1,24 +1,18 @@
 //! Runs cases: filter, route, create rule and rows for a single record; the three-way merge for a pair.
 
-use std::collections::BTreeMap;
-
+use super::asks::{asks_beyond, fields_of};
 use super::case::{Case, Expectation, Expected, Given};
+use super::context::{Owners, Snapshots};
 use super::coverage::Recorder;
 use super::{Failure, FieldDiff, Outcome, Report, Summary, TestResult};
-use crate::interp::{Context, FilterOutcome, Lookup, RowValue, SyncProgram, same};
+use crate::interp::{FilterOutcome, RowValue, SyncProgram, same};
 use crate::merge::pair::Merger;
 use crate::merge::{Pair, PairOutcome};
-use crate::plan::ir::{
-    Arm, Create, Expr, FieldId, Object, ObjectId, OwnerElse, OwnersId, Row, Side, SyncId, SyncPlan,
-};
+use crate::plan::ir::{Arm, Create, Expr, FieldId, Object, ObjectId, Row, Side, SyncPlan};
 use crate::plan::words::value_words;
 use crate::record::{Record, RecordId};
-use crate::schema::model::Owner;
 use crate::state::Bases;
 use crate::value::Value;
-
-/// Owners of each system by its name, as the snapshots know them.
-pub type Owners = BTreeMap<String, Vec<Owner>>;
 
 /// Runs every case, and counts what they reach of the plan when `with_coverage`.
 pub fn run(plan: &SyncPlan, cases: &[Case], owners: &Owners, coverage: bool) -> Report {
@@ -33,65 +27,6 @@ pub fn run(plan: &SyncPlan, cases: &[Case], owners: &Owners, coverage: bool) -> 
         tests,
         coverage: recorder.map(Recorder::finish),
     }
-}
-
-/// What the snapshots can answer; links and lists are not known to a test.
-struct Snapshots<'a> {
-    plan: &'a SyncPlan,
-    owners: &'a Owners,
-}
-
-impl Context for Snapshots<'_> {
-    fn owner(&self, map: OwnersId, to: Side, id: &str) -> Lookup {
-        let Some(map) = self.plan.owners.get(map.index()) else {
-            return Lookup::Missing("there is no owner map".to_owned());
-        };
-        let system = |side: Side| self.plan.system(if side == Side::Left { map.left } else { map.right });
-        let list = |side: Side| system(side).and_then(|system| self.owners.get(&system.name));
-        let (Some(from), Some(there)) = (list(to.other()), list(to)) else {
-            return Lookup::Missing("the snapshots hold no owners".to_owned());
-        };
-        let otherwise = |rule: &OwnerElse, why: String| match rule {
-            OwnerElse::Hold => Lookup::Missing(why),
-            OwnerElse::Skip => Lookup::Skip,
-            OwnerElse::Blank => Lookup::Blank,
-            OwnerElse::Owner(email) => find(there, email).map_or(Lookup::Missing(why), found),
-        };
-        let Some(owner) = from.iter().find(|owner| owner.id == id) else {
-            return Lookup::Missing(format!("owner {id} is not in the snapshot"));
-        };
-        let email = owner.email.to_lowercase();
-        let table = if to == Side::Right { &map.to_right } else { &map.to_left };
-        match find(there, table.get(&email).unwrap_or(&email)) {
-            Some(other) if other.active => found(other),
-            Some(other) => otherwise(&map.inactive, format!("owner {} is inactive", other.email)),
-            None => otherwise(&map.unmatched, format!("no owner has the address {email}")),
-        }
-    }
-
-    fn linked_id(&self, _: SyncId, _: Side, _: &str) -> Lookup {
-        Lookup::Missing("links are only known in a run".to_owned())
-    }
-
-    fn is_linked(&self, _: SyncId, _: &Record) -> bool {
-        false
-    }
-
-    fn in_list(&self, _: &str, _: &Record) -> bool {
-        false
-    }
-
-    fn associated(&self, _: ObjectId, _: &Record) -> Vec<Record> {
-        Vec::new()
-    }
-}
-
-fn find<'o>(owners: &'o [Owner], email: &str) -> Option<&'o Owner> {
-    owners.iter().find(|owner| owner.email.eq_ignore_ascii_case(email))
-}
-
-fn found(owner: &Owner) -> Lookup {
-    Lookup::Found(owner.id.as_str().into())
 }
 
 /// What a case comes to before its expectations are looked at.
@@ -232,29 +167,12 @@ fn create(course: &mut Course<'_>, context: &Snapshots<'_>) {
     course.outcome = outcome;
 }
 
-/// Whether an expression needs more than the record at hand.
-fn asks_beyond(expr: &Expr) -> bool {
-    match expr {
-        Expr::Associated { .. } | Expr::InList(_) | Expr::IsPrivate(_) | Expr::Linked(_) => true,
-        Expr::Not(inner) | Expr::Negate(inner) | Expr::IsSet(inner) | Expr::IsBlank(inner) => {
-            asks_beyond(inner)
-        }
-        Expr::Binary { left, right, .. } => asks_beyond(left) || asks_beyond(right),
-        Expr::If { condition, then, otherwise } => {
-            asks_beyond(condition) || asks_beyond(then) || asks_beyond(otherwise)
-        }
-        _ => false,
-    }
-}
-
 /// Both sides are given: what would be written on either.
 fn merge(course: &mut Course<'_>, case: &Case, context: &Snapshots<'_>) {
     let (Some(left), Some(right)) = (&course.left, &course.right) else { return };
     let sync = course.program.sync;
-    let takes_part = |side: Side, record: &Record| {
-        matches!(course.program.filter(context, side, record), FilterOutcome::In)
-    };
-    let (left_in, right_in) = (takes_part(Side::Left, left), takes_part(Side::Right, right));
+    let (left_in, right_in) =
+        (takes_part(course, case, context, Side::Left), takes_part(course, case, context, Side::Right));
     let mut skipped = Vec::new();
     if !left_in && sync.direction.goes_right() {
         skipped.push((Side::Right, "filter".to_owned()));
@@ -276,6 +194,32 @@ fn merge(course: &mut Course<'_>, case: &Case, context: &Snapshots<'_>) {
     let outcome = Merger { program: &course.program, context }.merge(&pair);
     course.outcome = outcome;
     course.skipped.extend(skipped);
+}
+
+/// A pair is linked already: it takes part unless what the test says of a record puts it out.
+fn takes_part(course: &Course<'_>, case: &Case, context: &Snapshots<'_>, side: Side) -> bool {
+    let record = if side == Side::Left { &course.left } else { &course.right };
+    let Some(record) = record else { return true };
+    let named: Vec<&str> = case
+        .givens
+        .iter()
+        .filter(|given| given.side == side)
+        .flat_map(|given| given.fields.iter().map(|(name, _)| name.as_str()))
+        .collect();
+    let object = match side {
+        Side::Left => Some(course.program.sync.left),
+        Side::Right => course.program.sync.arms.get(course.arm).map(|arm| arm.right),
+    };
+    let says = |clause: &Expr| {
+        let known = |field: FieldId| {
+            object
+                .and_then(|object| field_name(course.program.plan, object, Some(field)))
+                .is_some_and(|name| named.contains(&name))
+        };
+        !asks_beyond(clause) && fields_of(clause).into_iter().all(known)
+    };
+    let clauses = course.program.clauses(context, side, record);
+    clauses.iter().all(|(clause, outcome)| *outcome == FilterOutcome::In || !says(clause))
 }
 
 /// The last agreed values: as given; what only one side gives is translated; what neither gives did not change.

@@ -77,8 +77,14 @@ test "nothing to do" in companies {
   given salesforce { Name: "Acme", Website: "https://acme.example", Phone: "1" }
   expect unchanged
 }
+test "what the test does not say puts nobody out" in companies {
+  given hubspot { phone: "2" }
+  given salesforce { Phone: "1" }
+  given base { phone: "1", Phone: "1" }
+  expect exactly salesforce { Phone: "2" }
+}
 test "a side that left its filter is not read" in companies {
-  given hubspot { name: "Acme", phone: "2" }
+  given hubspot { name: "Acme", domain: null, phone: "2" }
   given salesforce { Name: "Acme", Website: "https://acme.example", Phone: "1", Type: "Prospect" }
   given base { phone: "1", Phone: "1" }
   expect skipped filter
