@@ -180,8 +180,15 @@ impl Universe {
             let contact = contact(&mut rng, n, &all.companies);
             all.contacts.extend(contact);
         }
+        // Who works where, so that a deal finds its people without a walk over all of them.
+        let mut people = vec![Vec::new(); all.companies.len()];
+        for (n, contact) in all.contacts.iter().enumerate() {
+            if let Some(staff) = people.get_mut(contact.company) {
+                staff.push(n);
+            }
+        }
         for n in 0..size.deals {
-            let deal = deal(&mut rng, n, &all);
+            let deal = deal(&mut rng, n, &all, &people);
             all.deals.extend(deal);
         }
         all
@@ -255,14 +262,14 @@ fn both_or_one(rng: &mut Rng, company: Known) -> Known {
 }
 
 /// A deal starts in one CRM only: deals are linked by stored ids, never matched.
-fn deal(rng: &mut Rng, n: usize, all: &Universe) -> Option<Deal> {
+fn deal(rng: &mut Rng, n: usize, all: &Universe, people: &[Vec<usize>]) -> Option<Deal> {
     let company = rng.below(all.companies.len());
     let at = all.companies.get(company)?;
     let hubspot = if at.known.hubspot && at.known.salesforce { rng.chance(60) } else { at.known.hubspot };
     let known = Known { hubspot, salesforce: !hubspot };
     let there = |c: &Contact| if hubspot { c.known.hubspot } else { c.known.salesforce };
-    let contacts = all.contacts.iter().enumerate().filter(|(_, c)| c.company == company && there(c));
-    let contacts = contacts.map(|(i, _)| i).take(2).collect();
+    let staff = people.get(company).map_or(&[][..], Vec::as_slice).iter().copied();
+    let contacts = staff.filter(|n| all.contacts.get(*n).is_some_and(there)).take(2).collect();
     let partners = rng.chance(25);
     Some(Deal {
         name: format!(
