@@ -368,3 +368,224 @@ fn requests_are_counted_by_their_limit() {
     assert!(header("/crm/v3/owners", None));
     assert!(!header("/crm/v3/objects/companies/search", Some(json!({}))), "searches carry no limit headers");
 }
+
+#[test]
+fn a_merge_gives_a_third_id_that_both_old_ones_lead_to() {
+    let portal = Portal::new();
+    let a = portal.new_record("contacts", json!({ "email": "a@m.example", "firstname": "A" }));
+    let b = portal.new_record("contacts", json!({ "email": "b@m.example", "firstname": "B", "phone": "5" }));
+    let company = portal.company();
+    let url = format!("/crm/v4/objects/contacts/{b}/associations/default/companies/{company}");
+    assert_eq!(portal.call("PUT", &url, None).0, 200);
+    let pair = json!({ "primaryObjectId": a, "objectIdToMerge": b });
+    let merged = portal.post(200, "/crm/v3/objects/contacts/merge", pair);
+    let id = merged["id"].as_str().unwrap();
+    assert!(id != a && id != b);
+    for old in [&a, &b] {
+        let url =
+            format!("/crm/v3/objects/contacts/{old}?properties=firstname,phone,email&associations=companies");
+        let read = portal.get(&url);
+        assert_eq!(read["id"], id);
+        assert_eq!(read["properties"]["firstname"], "A");
+        assert_eq!(read["properties"]["phone"], "5");
+        assert_eq!(read["associations"]["companies"]["results"][0]["id"], company);
+    }
+    let again = json!({ "properties": { "email": "b@m.example" } });
+    let conflict = portal.post(409, "/crm/v3/objects/contacts", again);
+    assert_eq!(conflict["message"], format!("Contact already exists. Existing ID: {id}"));
+}
+
+#[test]
+fn a_search_lags_while_reads_do_not() {
+    let portal = Portal::new();
+    portal.post(200, "/_sandbox/settings", json!({ "search_lag_ms": 60_000 }));
+    let id = portal.company();
+    let url = format!("/crm/v3/objects/companies/{id}");
+    portal.call("PATCH", &url, Some(json!({ "properties": { "city": "Lagos" } })));
+    let found = || {
+        let filter = json!({ "filters": [{ "propertyName": "city", "operator": "EQ", "value": "lagos" }] });
+        portal.post(200, "/crm/v3/objects/companies/search", filter)["total"].as_u64().unwrap()
+    };
+    assert_eq!(portal.get(&format!("{url}?properties=city"))["properties"]["city"], "Lagos");
+    assert_eq!(found(), 0);
+    portal.sandbox.clock.advance(60_000);
+    assert_eq!(found(), 1);
+}
+
+#[test]
+fn limits_refuse_by_the_sandbox_clock_when_switched_on() {
+    let portal = Portal::new();
+    portal.post(200, "/_sandbox/settings", json!({ "limits": { "burst": 2, "search": 1 } }));
+    let list = || portal.call("GET", "/crm/v3/owners", None);
+    let search = || portal.call("POST", "/crm/v3/objects/deals/search", Some(json!({})));
+    assert_eq!((list().0, list().0), (200, 200));
+    let (status, body) = list();
+    assert_eq!((status, &body["policyName"]), (429, &json!("TEN_SECONDLY_ROLLING")));
+    assert_eq!(body["message"], "You have reached your ten_secondly_rolling limit.");
+    assert_eq!((search().0, search().1["policyName"].clone()), (200, json!("SECONDLY")));
+    portal.sandbox.clock.advance(1000);
+    assert_eq!(search().0, 200);
+    portal.sandbox.clock.advance(9000);
+    assert_eq!(list().0, 200);
+}
+
+#[test]
+fn a_lost_scope_is_a_403_that_names_it() {
+    let portal = Portal::new();
+    portal.post(200, "/_sandbox/settings", json!({ "without_scopes": ["crm.objects.deals.write"] }));
+    let body = portal.post(403, "/crm/v3/objects/deals", json!({ "properties": { "dealname": "A" } }));
+    assert_eq!(body["category"], "MISSING_SCOPES");
+    assert_eq!(body["errors"][0]["context"]["requiredGranularScopes"], json!(["crm.objects.deals.write"]));
+    portal.get("/crm/v3/objects/deals");
+    portal.post(200, "/crm/v3/objects/deals/search", json!({}));
+}
+
+#[test]
+fn a_workflow_writes_after_us_and_is_seen_as_its_own_source() {
+    let portal = Portal::new();
+    let flow = json!({
+        "name": "shout", "object": "companies", "when": "city", "becomes": "Rome",
+        "set": { "country": "Italy" }, "delay_ms": 5000,
+    });
+    portal.post(200, "/_sandbox/workflow", flow);
+    let id = portal.new_record("companies", json!({ "name": "A", "city": "Rome" }));
+    let url = format!("/crm/v3/objects/companies/{id}?propertiesWithHistory=country");
+    assert_eq!(portal.get(&url)["properties"]["country"], Value::Null);
+    portal.sandbox.clock.advance(5000);
+    let read = portal.get(&url);
+    assert_eq!(read["properties"]["country"], "Italy");
+    assert_eq!(read["propertiesWithHistory"]["country"][0]["sourceType"], "AUTOMATION_PLATFORM");
+    assert_eq!(portal.sandbox.log.since(0).last().unwrap().by, "workflow shout");
+}
+
+#[test]
+fn a_new_contact_brings_its_company_when_the_portal_says_so() {
+    let portal = Portal::new();
+    portal.post(200, "/_sandbox/settings", json!({ "auto_companies": true }));
+    let companies = |contact: &str| {
+        let url = format!("/crm/v3/objects/contacts/{contact}?associations=companies");
+        portal.get(&url)["associations"]["companies"]["results"][0]["id"].clone()
+    };
+    let first = portal.new_record("contacts", json!({ "email": "x@brandnew.example" }));
+    let second = portal.new_record("contacts", json!({ "email": "y@brandnew.example" }));
+    let free = portal.new_record("contacts", json!({ "email": "z@gmail.com" }));
+    assert!(companies(&first).is_string());
+    assert_eq!(companies(&first), companies(&second));
+    assert_eq!(companies(&free), Value::Null);
+}
+
+#[test]
+fn the_schema_drifts_and_owners_leave() {
+    let portal = Portal::new();
+    portal.post(
+        200,
+        "/_sandbox/property",
+        json!({ "object": "deals", "name": "description", "change": "delete" }),
+    );
+    assert_eq!(portal.call("GET", "/crm/v3/properties/deals/description", None).0, 404);
+    let body = portal.post(400, "/crm/v3/objects/deals", json!({ "properties": { "description": "x" } }));
+    assert!(body["message"].as_str().unwrap().contains("PROPERTY_DOESNT_EXIST"));
+    let stage = json!({ "object": "deals", "pipeline": "default", "stage": "contractsent" });
+    portal.post(204, "/_sandbox/stage", stage);
+    portal.post(400, "/crm/v3/objects/deals", json!({ "properties": { "dealstage": "contractsent" } }));
+    let owner = portal.get("/crm/v3/owners?limit=1")["results"][0]["id"].clone();
+    portal.post(200, "/_sandbox/owner", json!({ "id": owner, "active": false }));
+    portal.post(400, "/crm/v3/objects/deals", json!({ "properties": { "hubspot_owner_id": owner } }));
+}
+
+#[test]
+fn oauth_tokens_end_after_half_an_hour() {
+    let portal = Portal::new();
+    let form = "grant_type=refresh_token&client_id=sandbox-client&client_secret=sandbox-secret\
+                &refresh_token=sandbox-refresh";
+    let request = Request {
+        method: "POST".into(),
+        path: ["oauth", "2026-09", "token"].map(str::to_owned).to_vec(),
+        body: form.as_bytes().to_vec(),
+        ..Request::default()
+    };
+    let answer = portal.sandbox.hubspot.lock().unwrap().handle(&request);
+    let body: Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!((answer.status, body["expires_in"].as_i64()), (200, Some(1800)));
+    let token = body["access_token"].as_str();
+    assert_eq!(portal.raw("GET", "/crm/v3/owners", None, token).status, 200);
+    portal.sandbox.clock.advance(1_800_000);
+    let expired = portal.raw("GET", "/crm/v3/owners", None, token);
+    assert_eq!(expired.status, 401);
+    assert!(String::from_utf8(expired.body).unwrap().contains("EXPIRED_AUTHENTICATION"));
+}
+
+#[test]
+fn webhook_events_wait_for_their_subscriptions() {
+    let portal = Portal::new();
+    let wanted = json!({ "eventType": "company.propertyChange", "propertyName": "city", "active": true });
+    portal.post(201, "/webhooks/v3/1000001/subscriptions", wanted);
+    let id = portal.new_record("companies", json!({ "name": "A" }));
+    let edit = json!({ "object": "companies", "id": id, "properties": { "city": "Oslo", "phone": "1" } });
+    portal.post(200, "/_sandbox/edit", edit);
+    let events = portal.get("/_sandbox/webhooks")["events"].clone();
+    assert_eq!(events.as_array().unwrap().len(), 1);
+    assert_eq!(events[0]["propertyValue"], "Oslo");
+    assert_eq!(events[0]["changeSource"], "CRM_UI");
+    assert_eq!(events[0]["objectId"].to_string(), id);
+}
+
+#[test]
+fn older_calls_still_answer_in_their_own_shape() {
+    let portal = Portal::new();
+    let v2 = portal.get("/properties/v2/deals/properties");
+    assert!(
+        v2.as_array().unwrap().iter().any(|row| row["name"] == "amount" && row["readOnlyValue"] == false)
+    );
+    let contact = portal.new_record("contacts", json!({ "email": "old@b.example" }));
+    let company = portal.company();
+    let inputs = json!({ "inputs": [
+        { "from": { "id": contact }, "to": { "id": company }, "type": "contact_to_company" },
+    ] });
+    let made = portal.post(201, "/crm/v3/associations/contacts/companies/batch/create", inputs);
+    assert_eq!(made["results"].as_array().unwrap().len(), 2, "both directions");
+    let rows = portal.get(&format!("/crm/v3/objects/contacts/{contact}/associations/companies"));
+    assert_eq!(rows["results"][0], json!({ "id": company, "type": "contact_to_company" }));
+}
+
+#[test]
+fn the_catalogue_files_are_whole() {
+    let portal = Portal::new();
+    let least = [("contacts", 321), ("companies", 245), ("deals", 193), ("tickets", 15), ("notes", 10)];
+    for (object, least) in least {
+        let rows = portal.get(&format!("/crm/v3/properties/{object}"))["results"].as_array().unwrap().clone();
+        assert!(rows.len() > least, "{object}: {}", rows.len());
+        assert!(rows.iter().any(|row| row["name"] == "twinmap_id" && row["hasUniqueValue"] == true));
+    }
+}
+
+#[test]
+fn over_http_a_dropped_answer_was_still_done() {
+    use std::io::{Read as _, Write as _};
+    use twinmap::sandbox::{Config, core::faults::FaultPlan, server};
+
+    let faults = FaultPlan::parse(r#"{"rules":[{"fault":"drop_after","method":"POST","times":1}]}"#).unwrap();
+    let running = server::start(&Config { faults, ..Config::default() }).unwrap();
+    let send = |method: &str, path: &str, body: &str| {
+        let address = running.hubspot.base_url.strip_prefix("http://").unwrap();
+        let mut socket = std::net::TcpStream::connect(address).unwrap();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: sandbox\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\
+             Content-Length: {}\r\n\r\n",
+            running.hubspot.token,
+            body.len()
+        );
+        socket.write_all(head.as_bytes()).unwrap();
+        socket.write_all(body.as_bytes()).unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let body = r#"{"properties":{"email":"once@http.example"}}"#;
+    assert_eq!(send("POST", "/crm/v3/objects/contacts", body), "", "the connection ends without an answer");
+    assert!(send("POST", "/crm/v3/objects/contacts", body).starts_with("HTTP/1.1 409 "));
+    let answer = send("GET", "/crm/v3/owners", "");
+    assert!(
+        answer.starts_with("HTTP/1.1 200 ") && answer.to_lowercase().contains("x-hubspot-ratelimit-max: 190")
+    );
+}
