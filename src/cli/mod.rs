@@ -10,6 +10,7 @@ pub mod project;
 pub mod term;
 
 mod apply;
+mod backfill;
 mod check;
 mod compile;
 mod completions;
@@ -33,6 +34,7 @@ mod operate;
 mod output;
 mod plan;
 mod quarantine;
+mod resync;
 mod retry;
 mod run;
 mod runs;
@@ -47,7 +49,9 @@ mod status;
 mod target;
 mod test;
 mod undo;
+mod verify;
 mod version;
+mod why;
 
 use std::path::PathBuf;
 
@@ -115,6 +119,14 @@ enum Command {
     Runs(runs::Args),
     /// Take back what a run wrote, where it still stands
     Undo(undo::Args),
+    /// What decides about one record, and what a run would do with it
+    Why(why::Args),
+    /// Compare linked pairs by what the mappings mean
+    Verify(verify::Args),
+    /// Sync one record now, making its counterpart even if no rule asks for it
+    Resync(resync::Args),
+    /// Bring a field of every linked pair in step
+    Backfill(backfill::Args),
     /// What is not written, and why
     Quarantine(quarantine::Args),
     /// Try held records again at the next run
@@ -215,6 +227,10 @@ fn dispatch(app: &App, command: Command) -> CliResult {
         Command::Status(args) => status::run(app, &args),
         Command::Runs(args) => runs::run(app, &args),
         Command::Undo(args) => undo::run(app, &args),
+        Command::Why(args) => why::run(app, &args),
+        Command::Verify(args) => verify::run(app, &args),
+        Command::Resync(args) => resync::run(app, &args),
+        Command::Backfill(args) => backfill::run(app, &args),
         Command::Quarantine(args) => quarantine::run(app, &args),
         Command::Retry(args) => retry::run(app, &args),
         Command::Links(args) => links::run(app, &args),

@@ -218,6 +218,10 @@ pub fn failed(plan: &SyncPlan, error: EngineError, path: &Path) -> CliError {
                 "look at `twinmap plan`; when it is right, run again with `--approve {hash}`, or widen `guard:`"
             )),
         },
+        EngineError::Missing(message) => CliError::Remote {
+            message,
+            help: Some("check the id, and what the integration user may see".to_owned()),
+        },
         EngineError::Interrupted => CliError::Interrupted,
         EngineError::Plan(message) => CliError::Bug(message),
     }

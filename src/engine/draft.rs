@@ -102,7 +102,9 @@ impl Session<'_> {
             }
             self.draft_create(id, arm, side.other(), &source, draft)?;
         }
-        self.draft_associations(id, &pairs, draft)?;
+        if !self.is_about_one_field() {
+            self.draft_associations(id, &pairs, draft)?;
+        }
         self.deps.progress.step(steps);
         Ok(())
     }
@@ -219,6 +221,11 @@ impl Session<'_> {
                 let Some(found) = self.world.get(here, &record) else { return Ok(()) };
                 match self.program(id)?.may_create(&self.facts(), side.other(), found) {
                     Ok(()) => {
+                        makers.push((arm, side, record));
+                        Ok(())
+                    }
+                    // Asked for by name: rules about making records don't apply, the direction does.
+                    Err(_) if self.is_asked_for(here, &record) => {
                         makers.push((arm, side, record));
                         Ok(())
                     }
@@ -366,11 +373,12 @@ impl Session<'_> {
             (program.filter(&facts, Side::Left, left), program.filter(&facts, Side::Right, right));
         let direction = program.sync.direction;
         let (offsets, clock_error) = self.clocks(id, work.arm)?;
+        let bases = self.bases_that_count(id, work)?;
         let pair = Pair {
             arm: work.arm,
             left,
             right,
-            bases: (!work.link.bases.rows.is_empty()).then_some(&work.link.bases),
+            bases: (!bases.rows.is_empty()).then_some(&*bases),
             stamps: (work.link.left_stamp, work.link.right_stamp),
             may_write: (
                 direction.goes_left() && from_right == FilterOutcome::In,
@@ -379,7 +387,9 @@ impl Session<'_> {
             offsets,
             clock_error,
         };
-        Ok(Some(Merger { program, context: &facts }.merge(&pair)))
+        let mut outcome = Merger { program, context: &facts }.merge(&pair);
+        self.keep_asked_rows(id, work, &mut outcome)?;
+        Ok(Some(outcome))
     }
 
     /// What the two servers' clocks show more than ours, and how wrong that may be. Clocks that agree within the

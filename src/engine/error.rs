@@ -18,6 +18,9 @@ pub enum EngineError {
     /// Asked to stop by a signal; what was in flight is finished and recorded.
     #[error("interrupted")]
     Interrupted,
+    /// A record that was asked for by name is not there.
+    #[error("{0}")]
+    Missing(String),
     /// The plan leads somewhere that does not exist.
     #[error("the sync plan does not fit: {0}")]
     Plan(String),

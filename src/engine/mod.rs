@@ -14,14 +14,17 @@ mod fetch;
 mod landed;
 mod matching;
 pub mod ops;
+mod part;
 mod relate;
 pub mod report;
 mod run;
 mod session;
 mod settle;
 pub mod undo;
+pub mod verify;
+pub mod why;
 mod world;
 
 pub use error::{EngineError, EngineResult};
 pub use run::{plan, run};
-pub use session::{Ablation, Deps, Options, Progress, Silent};
+pub use session::{Ablation, Deps, Only, Options, Progress, Silent};

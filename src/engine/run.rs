@@ -23,7 +23,8 @@ pub async fn plan(deps: &Deps<'_>, options: &Options) -> EngineResult<ChangeSet>
     let mut session = Session::new(deps, options, "plan".to_owned())?;
     session.identify().await?;
     session.load_owners().await?;
-    let dirty = session.fetch().await?;
+    let fetched = session.fetch().await?;
+    let dirty = session.narrowed(fetched).await?;
     let draft = session.draft(&dirty).await?;
     session.describe(&draft)
 }
@@ -83,7 +84,8 @@ async fn cycle(
     report: &mut RunReport,
 ) -> EngineResult<()> {
     session.load_owners().await?;
-    let mut dirty = session.fetch().await?;
+    let fetched = session.fetch().await?;
+    let mut dirty = session.narrowed(fetched).await?;
     let all = dirty.clone();
     let mut unfinished = BTreeSet::new();
     for round in 0..ROUNDS {

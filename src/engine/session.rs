@@ -33,12 +33,27 @@ pub struct Ablation {
     pub no_external_id: bool,
 }
 
+/// What a run is about.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Only {
+    /// Whatever is due.
+    #[default]
+    Everything,
+    /// One record, and its counterpart is made even if no rule asks for it.
+    Record(ObjectId, RecordId),
+    /// Every linked pair of the chosen syncs; with a field, rows of this field alone. What was agreed on before does
+    /// not count: the rows are merged as on the first day.
+    Pairs { field: Option<String> },
+}
+
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Syncs to run; empty = all.
     pub syncs: Vec<SyncId>,
     /// Read every record again instead of the changed ones.
     pub full: bool,
+    /// Only this part of the work.
+    pub only: Only,
     /// Approves the guards that a change set with this hash passes.
     pub approve: Option<String>,
     /// How long a request may take until its outcome is called unknown, in milliseconds.
@@ -51,6 +66,7 @@ impl Default for Options {
         Options {
             syncs: Vec::new(),
             full: false,
+            only: Only::Everything,
             approve: None,
             timeout: 60_000,
             ablation: Ablation::default(),

@@ -23,6 +23,24 @@ pub fn words(reads: Reads<'_>, expr: &Expr) -> String {
     Words { reads, qualified: left && right }.expr(expr)
 }
 
+/// Names of the fields that an expression reads of the record at hand, each once, in order of names. What it reads of
+/// associated records is not among them.
+pub fn fields_read(reads: Reads<'_>, expr: &Expr) -> std::collections::BTreeSet<String> {
+    let mut names = std::collections::BTreeSet::new();
+    let mut open = vec![expr];
+    while let Some(expr) = open.pop() {
+        if let Expr::Field { side, field } = expr {
+            let object = if *side == Side::Left { reads.left } else { reads.right };
+            let field = reads.plan.object(object).and_then(|object| object.fields.get(field.index()));
+            names.extend(field.map(|field| field.name.clone()));
+        }
+        if !matches!(expr, Expr::Associated { .. }) {
+            open.extend(parts(expr));
+        }
+    }
+    names
+}
+
 /// How a value travels, without the field it starts from: `as a web address`, `by the value map industries`.
 pub fn steps(reads: Reads<'_>, expr: &Expr) -> Vec<String> {
     let words = Words { reads, qualified: false };

@@ -8,6 +8,7 @@
 )]
 
 mod links;
+mod look;
 mod state;
 mod undo;
 mod world;

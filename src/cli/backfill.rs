@@ -1,0 +1,89 @@
+//! `twinmap backfill`: brings a new or changed row in step on every pair that is linked already.
+
+use super::error::{CliError, CliResult};
+use super::exit::Exit;
+use super::operate::{Done, Job, drive, syncs};
+use super::run::{Format, print};
+use super::{App, load};
+use crate::engine::{Only, Options};
+use crate::plan::ir::{FieldId, ObjectId, SyncId, SyncPlan};
+use crate::report::changes;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  twinmap backfill companies --field numberofemployees --dry-run\n  \
+    twinmap backfill companies --field numberofemployees\n  twinmap backfill companies\n\n\
+    Every linked pair is merged as on the first day: blanks are filled, else the row's winner stands. Other fields,\n\
+    other syncs and records without a counterpart stay as they are. Stopped half-way it goes on from where it was:\n\
+    what is written already agrees. The guards hold.")]
+pub struct Args {
+    /// The sync
+    sync: String,
+    /// Only rows of this field (its API name on either side)
+    #[arg(long, value_name = "FIELD")]
+    field: Option<String>,
+    /// Show what would be written and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Approve the guards that the change set with this hash passes
+    #[arg(long, value_name = "HASH")]
+    approve: Option<String>,
+    /// How to print it
+    #[arg(long, value_enum, default_value = "text", value_name = "F")]
+    format: Format,
+}
+
+pub fn run(app: &App, args: &Args) -> CliResult {
+    let project = app.project()?;
+    let plan = match load::plan(app, &project)? {
+        Ok((plan, _)) => plan,
+        Err(exit) => return Ok(exit),
+    };
+    let ids = syncs(&plan, std::slice::from_ref(&args.sync))?;
+    if let (Some(field), Some(id)) = (&args.field, ids.first()) {
+        check_field(&plan, *id, field)?;
+    }
+    let options = Options {
+        syncs: ids,
+        only: Only::Pairs { field: args.field.clone() },
+        approve: args.approve.clone(),
+        ..Options::default()
+    };
+    let job = if args.dry_run { Job::Plan } else { Job::Run };
+    match drive(app, &project, &plan, &options, &job)? {
+        Done::Ran(report) => Ok(print(app, &report, args.format)),
+        Done::Planned(set) => {
+            match args.format {
+                Format::Text => app.term.out(&changes::text(&set, app.term.colour_out, 40)),
+                Format::Json => {
+                    app.term.out(&(serde_json::to_string_pretty(&set).unwrap_or_default() + "\n"))
+                }
+            }
+            Ok(Exit::Ok)
+        }
+    }
+}
+
+fn check_field(plan: &SyncPlan, id: SyncId, field: &str) -> Result<(), CliError> {
+    let Some(sync) = plan.sync(id) else { return Ok(()) };
+    let name = |object: ObjectId, at: Option<FieldId>| {
+        plan.object(object)
+            .zip(at)
+            .and_then(|(object, at)| object.fields.get(at.index()))
+            .map(|at| at.name.as_str())
+    };
+    let mut known = Vec::new();
+    for arm in &sync.arms {
+        for row in &arm.rows {
+            known.extend(name(sync.left, row.left));
+            known.extend(name(arm.right, row.right));
+        }
+    }
+    if known.contains(&field) {
+        return Ok(());
+    }
+    let help = match crate::diag::suggest::nearest(field, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("there are: {}", known.join(", ")),
+    };
+    Err(CliError::usage(format!("sync `{}` has no row with a field `{field}`", sync.name), help))
+}

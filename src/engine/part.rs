@@ -1,0 +1,97 @@
+//! A run about a part of the work: one record (`resync`), or one field of every pair (`backfill`).
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use super::draft::Work;
+use super::error::{EngineError, EngineResult};
+use super::fetch::Dirty;
+use super::session::{Only, Session};
+use crate::merge::PairOutcome;
+use crate::plan::ir::{ObjectId, SyncId};
+use crate::record::RecordId;
+use crate::state::{Bases, LinkState};
+
+impl Session<'_> {
+    /// What this run looks at, out of what is due.
+    pub(super) async fn narrowed(&mut self, due: Dirty) -> EngineResult<Dirty> {
+        match self.options.only.clone() {
+            Only::Everything => Ok(due),
+            Only::Record(object, id) => {
+                // New records elsewhere have to be known before a counterpart is looked for.
+                for sync in self.chosen() {
+                    self.read_dirty(sync, &due).await?;
+                }
+                self.world.forget(object, &id);
+                self.read(object, [id.clone()]).await?;
+                if self.world.get(object, &id).is_none() {
+                    return Err(EngineError::Missing(format!(
+                        "{}.{} {id} is deleted or not shown to us",
+                        self.system_name(object),
+                        self.object_name(object)
+                    )));
+                }
+                Ok(Dirty::from([(object, BTreeSet::from([id]))]))
+            }
+            Only::Pairs { .. } => {
+                let mut dirty = Dirty::new();
+                for id in self.chosen() {
+                    let sync = self.sync(id)?;
+                    let links = self.store().links(&sync.name)?;
+                    let live = links.into_iter().filter(|link| link.state == LinkState::Live);
+                    dirty.entry(sync.left).or_default().extend(live.map(|link| RecordId::new(link.left)));
+                }
+                Ok(dirty)
+            }
+        }
+    }
+
+    pub(super) fn is_asked_for(&self, object: ObjectId, id: &RecordId) -> bool {
+        matches!(&self.options.only, Only::Record(at, wanted) if *at == object && wanted == id)
+    }
+
+    pub(super) fn is_about_one_field(&self) -> bool {
+        matches!(&self.options.only, Only::Pairs { field: Some(_) })
+    }
+
+    /// Ids of the rows of an arm that the run is about; `None` = all of them.
+    fn asked_rows(&self, id: SyncId, arm: usize) -> EngineResult<Option<BTreeSet<&str>>> {
+        let Only::Pairs { field: Some(field) } = &self.options.only else { return Ok(None) };
+        let sync = self.sync(id)?;
+        let Some(arm) = sync.arms.get(arm) else { return Ok(None) };
+        let is = |object: ObjectId, at: Option<crate::plan::ir::FieldId>| {
+            let object = self.plan().object(object).zip(at);
+            object.and_then(|(object, at)| object.fields.get(at.index())).is_some_and(|at| at.name == *field)
+        };
+        let rows = arm.rows.iter().filter(|row| is(sync.left, row.left) || is(arm.right, row.right));
+        Ok(Some(rows.map(|row| row.id.as_str()).collect()))
+    }
+
+    /// The agreed values that the merge goes by: those of rows that are backfilled don't count.
+    pub(super) fn bases_that_count<'w>(&self, id: SyncId, work: &'w Work) -> EngineResult<Cow<'w, Bases>> {
+        if !matches!(self.options.only, Only::Pairs { .. }) {
+            return Ok(Cow::Borrowed(&work.link.bases));
+        }
+        let mut bases = work.link.bases.clone();
+        match self.asked_rows(id, work.arm)? {
+            Some(rows) => bases.rows.retain(|row, _| !rows.contains(row.as_str())),
+            None => bases.rows.clear(),
+        }
+        Ok(Cow::Owned(bases))
+    }
+
+    /// Drops what the merge says of other rows.
+    pub(super) fn keep_asked_rows(
+        &self,
+        id: SyncId,
+        work: &Work,
+        outcome: &mut PairOutcome,
+    ) -> EngineResult<()> {
+        if let Some(rows) = self.asked_rows(id, work.arm)? {
+            outcome.writes.retain(|write| rows.contains(write.row.as_str()));
+            outcome.settled.retain(|(row, _)| rows.contains(row.as_str()));
+            outcome.wants_history.clear();
+        }
+        Ok(())
+    }
+}
