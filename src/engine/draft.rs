@@ -367,6 +367,10 @@ impl Session<'_> {
 
     fn merge_pair(&self, id: SyncId, work: &Work, draft: &mut Draft) -> EngineResult<Option<PairOutcome>> {
         let Some((left, right)) = self.sides(id, work, draft)? else { return Ok(None) };
+        let old = |record: &Record| record.modified.is_some_and(|at| at <= work.link.at);
+        if self.ablation().timestamp_echo && old(left) && old(right) {
+            return Ok(None);
+        }
         let program = self.program(id)?;
         let facts = self.facts();
         let (from_left, from_right) =
@@ -581,7 +585,7 @@ impl Session<'_> {
             to: None,
             key: String::new(),
             association: String::new(),
-            unique: unique.filter(|_| !self.options.ablation.no_external_id),
+            unique: unique.filter(|_| !self.ablation().no_external_id),
             source_stamp,
             stamp: None,
             reason: format!("no counterpart in {}", self.system_name(object)),

@@ -133,10 +133,7 @@ impl Session<'_> {
     async fn refresh_stamps(&mut self, object: ObjectId, ops: &[Op]) -> EngineResult<BTreeSet<RecordId>> {
         let shape = self.shape(object)?;
         let mut stale = BTreeSet::new();
-        if shape.kind != SystemKind::Salesforce
-            || self.options.ablation.naive_cas
-            || self.options.ablation.no_cas
-        {
+        if shape.kind != SystemKind::Salesforce || self.ablation().naive_cas || self.ablation().no_cas {
             return Ok(stale);
         }
         let server_now = self.systems.server_time(shape.system, self.now());
@@ -235,12 +232,13 @@ impl Session<'_> {
     }
 
     fn journal(&self, sending: &[Sending]) -> EngineResult<()> {
-        if self.options.ablation.no_intent {
-            return Ok(());
-        }
         let now = self.now();
         let mut intents = Vec::new();
         for item in sending {
+            let create = item.op.kind == OpKind::Create;
+            if if create { self.ablation().no_create_intent } else { self.ablation().no_update_intent } {
+                continue;
+            }
             intents.push(Intent {
                 op: item.id.clone(),
                 run: self.run.clone(),
@@ -319,7 +317,7 @@ impl Session<'_> {
         let found = self.plan().object(object);
         let stamp = found.and_then(|found| found.fields.get(found.op_stamp?.index()));
         if let Some(field) = stamp.and_then(|field| spec(&field.name))
-            && !self.options.ablation.no_op_stamp
+            && !self.ablation().no_op_stamp
         {
             fields.push((field, Value::text(item.id.as_str())));
         }
@@ -333,7 +331,7 @@ impl Session<'_> {
             },
             Some(id) => {
                 let cas = shape.is_some_and(|shape| shape.kind == SystemKind::Salesforce)
-                    && !self.options.ablation.no_cas;
+                    && !self.ablation().no_cas;
                 WriteKind::Update { id: id.clone(), unmodified_since: item.op.stamp.filter(|_| cas) }
             }
         };
@@ -476,7 +474,7 @@ impl Session<'_> {
         }
         let updates = sending.iter().any(|item| item.op.kind == OpKind::Update);
         let history = updates && self.shape(object)?.kind == SystemKind::Hubspot;
-        let read = if history && !self.options.ablation.no_history_check {
+        let read = if history && !self.ablation().no_history_check {
             self.read_history(object, written, &fields).await
         } else {
             self.read(object, written).await

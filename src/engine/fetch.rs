@@ -154,9 +154,9 @@ impl Session<'_> {
         let (system, name) = (self.system_name(object), self.object_name(object));
         let started = self.systems.server_time(shape.system, self.now());
         let Some(watermark) = self.store().watermark(system, name)? else { return Ok(()) };
-        let overlap = if self.options.ablation.no_overlap { 0 } else { OVERLAP };
+        let overlap = if self.ablation().no_overlap { 0 } else { OVERLAP };
         let since = watermark.plus(-overlap);
-        if self.options.ablation.watermark_early {
+        if self.ablation().watermark_early {
             self.store().set_watermark(system, name, started)?;
         }
         let mut after = None;

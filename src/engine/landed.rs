@@ -52,6 +52,7 @@ impl Session<'_> {
             differs |= stored_other;
             if let Some(row) = &sent.row {
                 let pair = match op.side {
+                    _ if self.ablation().shared_base => (sent.after.clone(), sent.after.clone()),
                     Side::Right => (sent.source.clone(), kept),
                     Side::Left => (kept, sent.source.clone()),
                 };
@@ -137,7 +138,7 @@ impl Session<'_> {
     fn kept(&self, op: &Op, sent: &Sent, back: Option<&Record>) -> (Value, bool) {
         let got = back.and_then(|record| named(self.plan(), op.object, record, &sent.field));
         let Some(got) = got else { return (sent.after.clone(), false) };
-        if self.options.ablation.blind_readback {
+        if self.ablation().blind_readback {
             return (got.clone(), false);
         }
         let ty = self.field_type(op.object, &sent.field);
@@ -154,7 +155,7 @@ impl Session<'_> {
 
     /// Values that somebody wrote between our reading and our writing, where the CRM could not refuse the write.
     fn blindly_lost(&self, op: &Op, sent: &Sent, back: Option<&Record>) -> Vec<HistoryEntry> {
-        if self.options.ablation.no_history_check || op.kind != OpKind::Update {
+        if self.ablation().no_history_check || op.kind != OpKind::Update {
             return Vec::new();
         }
         let Some(entries) = back.and_then(|record| record.history.get(&sent.field)) else {

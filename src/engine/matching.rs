@@ -95,8 +95,7 @@ impl Session<'_> {
     /// Numbers of the rules of an arm in the order in which they are tried.
     fn rules(&self, sync: SyncId, arm: usize) -> EngineResult<Vec<usize>> {
         let Some(found) = self.sync(sync)?.arms.get(arm) else { return Ok(Vec::new()) };
-        let own =
-            if self.options.ablation.no_external_id { vec![] } else { vec![RIGHT_CARRIES, LEFT_CARRIES] };
+        let own = if self.ablation().no_external_id { vec![] } else { vec![RIGHT_CARRIES, LEFT_CARRIES] };
         let keys = found.matches.iter().enumerate();
         let keys = keys.filter_map(|(index, rule)| matches!(rule, Match::Keys { .. }).then_some(index));
         Ok(own.into_iter().chain(keys).collect())

@@ -17,11 +17,17 @@ use crate::record::RecordId;
 use crate::state::Store;
 use crate::value::Millis;
 
-/// Safeguards that tests switch off one by one, to see the simulation notice. All on in every release.
+/// Safeguards that tests switch off one by one, to see the simulation notice. Without the feature `ablation`, as in every
+/// release, all of them are on whatever is said here.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Ablation {
+    /// One value for both sides of a base instead of each side's own form.
+    pub shared_base: bool,
+    /// Records that did not change after our last write are not looked at.
+    pub timestamp_echo: bool,
     pub no_overlap: bool,
-    pub no_intent: bool,
+    pub no_update_intent: bool,
+    pub no_create_intent: bool,
     pub no_cas: bool,
     pub naive_cas: bool,
     pub no_history_check: bool,
@@ -146,6 +152,10 @@ impl<'d> Session<'d> {
             unsettled: BTreeSet::new(),
             trouble: RefCell::new(None),
         })
+    }
+
+    pub fn ablation(&self) -> Ablation {
+        if cfg!(feature = "ablation") { self.options.ablation } else { Ablation::default() }
     }
 
     pub fn plan(&self) -> &'d SyncPlan {

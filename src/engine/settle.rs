@@ -28,7 +28,7 @@ enum Verdict {
 impl Session<'_> {
     /// Gives the number of requests that were settled.
     pub async fn settle(&mut self) -> EngineResult<u64> {
-        if self.options.ablation.no_settle {
+        if self.ablation().no_settle {
             return Ok(0);
         }
         let open = self.store().open_intents()?;
@@ -129,7 +129,7 @@ impl Session<'_> {
         };
         let crashed = runs.iter().any(|run| run.id == intent.run && run.ended.is_none());
         let until = if crashed { intent.until.min(intent.issued.plus(ORPHAN)) } else { intent.until };
-        if idempotent || self.options.ablation.no_quiesce || self.now() > until {
+        if idempotent || self.ablation().no_quiesce || self.now() > until {
             return Ok(Verdict::NotLanded);
         }
         Ok(Verdict::Open(until))
@@ -200,7 +200,7 @@ impl Session<'_> {
         let Some(id) = self.resolve(&op.record)? else { return Ok(None) };
         self.world.forget(op.object, &id);
         let fields = op.fields.iter().map(|sent| sent.field.clone()).collect();
-        if self.shape(op.object)?.kind == SystemKind::Hubspot && !self.options.ablation.no_history_check {
+        if self.shape(op.object)?.kind == SystemKind::Hubspot && !self.ablation().no_history_check {
             self.read_history(op.object, vec![id.clone()], &fields).await?;
         } else {
             self.read(op.object, [id.clone()]).await?;
@@ -221,8 +221,7 @@ impl Session<'_> {
                     })
                 })
             });
-        let landed =
-            stamped && !self.options.ablation.no_op_stamp || in_history || self.holds_all(op, &record);
+        let landed = stamped && !self.ablation().no_op_stamp || in_history || self.holds_all(op, &record);
         Ok(landed.then_some((id, Some(record))))
     }
 }

@@ -85,3 +85,42 @@ fn the_same_seed_has_the_same_story() {
         assert_eq!(once.trace, scripted.trace);
     }
 }
+
+/// Each safeguard taken away is noticed: a simulation that sees nothing proves nothing.
+#[cfg(feature = "ablation")]
+#[test]
+fn every_ablation_is_noticed() {
+    let full = Ablation::default();
+    let all = [
+        ("one base for both sides", Ablation { shared_base: true, ..full }),
+        ("no watermark overlap", Ablation { no_overlap: true, ..full }),
+        ("echo told by timestamps", Ablation { timestamp_echo: true, ..full }),
+        ("updates not journalled", Ablation { no_update_intent: true, ..full }),
+        ("watermark before the inbox", Ablation { watermark_early: true, ..full }),
+        ("no history check after a write", Ablation { no_history_check: true, ..full }),
+        ("creates not journalled", Ablation { no_create_intent: true, ..full }),
+        ("no conditional write", Ablation { no_cas: true, ..full }),
+        ("base = read-back, whatever it is", Ablation { blind_readback: true, ..full }),
+        ("no external id", Ablation { no_external_id: true, ..full }),
+        ("no stamp of the operation", Ablation { no_op_stamp: true, ..full }),
+        ("requests not settled first", Ablation { no_settle: true, ..full }),
+        ("no waiting for late requests", Ablation { no_quiesce: true, ..full }),
+        ("conditional write within one second", Ablation { naive_cas: true, ..full }),
+    ];
+    let most = number("TWINMAP_ABLATION_SEEDS").unwrap_or(20_000);
+    let mut unseen = Vec::new();
+    for (name, ablation) in all {
+        let found = (1..=most).find_map(|seed| {
+            let verdict = simulate(Chance::seeded(seed), ablation, false).verdict;
+            verdict.err().map(|why| (seed, why))
+        });
+        match found {
+            Some((seed, why)) => println!("{name}: seed {seed}: {why}"),
+            None => {
+                println!("{name}: NOT noticed in {most} seeds");
+                unseen.push(name);
+            }
+        }
+    }
+    assert!(unseen.is_empty(), "not noticed in {most} seeds: {unseen:?}");
+}

@@ -220,9 +220,11 @@ impl World {
         let row = &self.crm.tables[object].rows[id];
         let (before, modified, key) = (row.value(field).to_owned(), row.modified, row.value(0).to_owned());
         let mut stamp = self.crm.server(object, self.now);
-        // A long transaction that commits with the time at which it began.
+        // A long transaction that commits with the time at which it changed the record, in a later second than the
+        // change before: two in one second look the same to everybody.
         if self.faults.late_stamp && SHAPES[object].system == 1 {
-            stamp = (stamp - self.chance.millis(60_000)).max(modified + 1).min(stamp);
+            stamp =
+                (stamp - self.chance.millis(60_000)).max((modified.div_euclid(1000) + 1) * 1000).min(stamp);
         }
         let visible = self.now + self.lag();
         if payload(&before) == payload(text) {
