@@ -21,6 +21,9 @@ use crate::state::{Hold, Link, LinkState};
 /// A server's clock is read to the second, somewhere between a request and its answer.
 const CLOCK_ERROR: i64 = 2_000;
 
+/// How long a pair of which a field was not in the answer waits to be looked at again.
+const ABSENT: i64 = 5 * 60_000;
+
 /// What a run would do.
 #[derive(Debug, Default)]
 pub struct Draft {
@@ -432,6 +435,20 @@ impl Session<'_> {
             }
             link.at = self.now();
             self.store().put_link(&link)?;
+        }
+        if outcome.absent {
+            // Nothing is known of the field: the pair is looked at again, and not in every run for ever.
+            for (object, record) in [(sync.left, &left), (arm.right, &right)] {
+                let (system, name) = (self.system_name(object), self.object_name(object));
+                self.store().put_off(
+                    system,
+                    name,
+                    record.as_str(),
+                    (self.now(), ABSENT),
+                    "a field was not in the answer",
+                )?;
+                draft.unfinished.insert((object, record.clone()));
+            }
         }
         for (side, reason) in &outcome.skipped {
             // `side` would have been written; the record that does not travel is the other one.

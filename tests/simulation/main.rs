@@ -39,7 +39,8 @@ fn no_seed_breaks_an_invariant() {
     if let Some(seed) = number("TWINMAP_SEED") {
         let mut outcome = simulate(Chance::seeded(seed), Ablation::default(), true);
         if outcome.verdict.is_err() && number("TWINMAP_SHRINK").is_some() {
-            outcome = shrink(outcome.choices, Ablation::default(), 3000);
+            outcome =
+                shrink(outcome.choices, Ablation::default(), number("TWINMAP_SHRINK").unwrap_or(0) as usize);
         }
         println!("{}", story(&outcome));
         assert!(outcome.verdict.is_ok());

@@ -129,7 +129,11 @@ fn agree(
             continue;
         }
         for value in [x, y] {
-            if !value.is_empty() && world.gone.contains(value) && !(waits && x != y) {
+            if !value.is_empty()
+                && world.gone.contains(value)
+                && !world.again.contains(value)
+                && !(waits && x != y)
+            {
                 return Err(format!("I2 stale value resurrected: {name} of {l} and {r} is {value:?}"));
             }
         }
