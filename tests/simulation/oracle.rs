@@ -129,11 +129,9 @@ fn agree(
             continue;
         }
         for value in [x, y] {
-            if !value.is_empty()
-                && world.gone.contains(value)
-                && !world.again.contains(value)
-                && !(waits && x != y)
-            {
+            let stale = world.gone.contains(value) && !world.again.contains(value);
+            let held = waits && x != y;
+            if stale && !value.is_empty() && !held {
                 return Err(format!("I2 stale value resurrected: {name} of {l} and {r} is {value:?}"));
             }
         }
