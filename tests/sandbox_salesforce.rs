@@ -447,3 +447,39 @@ fn the_same_seed_gives_the_same_org() {
     let text = "SELECT Id, Name, Website, SystemModstamp, OwnerId FROM Account";
     assert_eq!(client().records(text), client().records(text));
 }
+
+#[test]
+fn tokens_are_given_rotated_and_revoked() {
+    let client = client();
+    let token = |form: &str| {
+        let request = Request {
+            method: "POST".into(),
+            path: vec!["services".into(), "oauth2".into(), "token".into()],
+            body: form.as_bytes().to_vec(),
+            ..Request::default()
+        };
+        let response = client.sandbox.salesforce.lock().unwrap().handle(&request);
+        (response.status, body(&response))
+    };
+    let (status, given) = token("grant_type=client_credentials&client_id=a&client_secret=b");
+    assert_eq!(status, 200);
+    let bearer = format!("Bearer {}", given["access_token"].as_str().unwrap());
+    let limits = || {
+        let request = Request {
+            method: "GET".into(),
+            path: vec!["services".into(), "data".into(), "v62.0".into(), "limits".into()],
+            headers: vec![("authorization".into(), bearer.clone())],
+            ..Request::default()
+        };
+        client.sandbox.salesforce.lock().unwrap().handle(&request).status
+    };
+    assert_eq!(limits(), 200);
+    client.sandbox.clock.advance(3 * 3_600_000);
+    assert_eq!(limits(), 401);
+    let (_, first) = token("grant_type=refresh_token&client_id=a&refresh_token=r");
+    let newer = first["refresh_token"].as_str().unwrap().to_owned();
+    assert_eq!(token("grant_type=refresh_token&client_id=a&refresh_token=r").0, 400);
+    let (status, refused) = token(&format!("grant_type=refresh_token&client_id=a&refresh_token={newer}"));
+    assert_eq!((status, &refused["error"]), (400, &json!("invalid_grant")));
+    assert_eq!(token("grant_type=client_credentials").1["error"], "invalid_client");
+}

@@ -16,6 +16,7 @@ mod fault;
 mod ids;
 mod limits;
 mod meta;
+mod oauth;
 mod org;
 mod query;
 mod replication;
@@ -36,6 +37,7 @@ use self::doc::{Doc, Layout, object};
 use self::fault::Fault;
 use self::ids::Id;
 use self::limits::Usage;
+use self::oauth::Grants;
 use self::org::{Org, Who};
 use self::query::Cursors;
 use self::reply::{Call, Reply};
@@ -60,6 +62,7 @@ pub struct Salesforce {
     sessions: Sessions,
     cursors: Cursors,
     usage: Usage,
+    grants: Grants,
 }
 
 impl Salesforce {
@@ -72,7 +75,13 @@ impl Salesforce {
         let mut sessions = Sessions::default();
         let who = Who { user: integration_user, by: "api".to_owned() };
         sessions.open(start.token.to_owned(), Session { who, until: None });
-        Self { org, sessions, cursors: Cursors::default(), usage: Usage::default() }
+        Self {
+            org,
+            sessions,
+            cursors: Cursors::default(),
+            usage: Usage::default(),
+            grants: Grants::default(),
+        }
     }
 
     fn answer(&mut self, request: &Request) -> Result<Reply, Fault> {
@@ -82,6 +91,10 @@ impl Salesforce {
                 admin::route(self, &Call { version: NEWEST, who, request }, path)
             }
             ["services", "data"] => Ok(Reply::json(200, session::versions())),
+            ["services", "oauth2", "token"] => {
+                let base = base_url(request);
+                Ok(oauth::token(&self.org, &mut self.sessions, &mut self.grants, request, &base))
+            }
             ["services", "oauth2", "userinfo"] => {
                 let who = self.who(request)?;
                 Ok(Reply::json(200, session::userinfo(&self.org, &base_url(request), who.user)))
