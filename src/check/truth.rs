@@ -344,8 +344,8 @@ pub fn same(a: &Expr<'_>, b: &Expr<'_>) -> bool {
         }
         (Kind::InList(x), Kind::InList(y)) | (Kind::Linked(x), Kind::Linked(y)) => x == y,
         (
-            Kind::Associated { quantifier: p, object: o, condition: c },
-            Kind::Associated { quantifier: q, object: n, condition: d },
+            Kind::Associated { quantifier: p, object: o, condition: c, .. },
+            Kind::Associated { quantifier: q, object: n, condition: d, .. },
         ) => {
             p == q
                 && (o.system, o.name) == (n.system, n.name)

@@ -66,6 +66,8 @@ pub enum Request {
     Archive { object: Arc<str>, ids: Vec<RecordId> },
     /// The people who can own records.
     Owners,
+    /// Records in the list of this name (HubSpot only).
+    Members { list: Arc<str> },
 }
 
 /// Where the next page starts; opaque to the engine.
@@ -123,6 +125,7 @@ pub enum Reply {
     },
     Written(Vec<(Arc<str>, Outcome)>),
     Owners(Vec<crate::schema::model::Owner>),
+    Members(Vec<RecordId>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,6 +15,7 @@ pub struct Facts<'f> {
     pub plan: &'f SyncPlan,
     pub store: &'f Store,
     pub world: &'f World,
+    pub lists: &'f super::beyond::Lists,
     /// By system.
     pub owners: &'f [Vec<Owner>],
     pub pending: &'f BTreeSet<Ref>,
@@ -119,8 +120,8 @@ impl Context for Facts<'_> {
         self.counterpart(sync, Side::Right, id).or_else(|| self.counterpart(sync, Side::Left, id)).is_some()
     }
 
-    fn in_list(&self, _list: &str, _record: &Record) -> bool {
-        false
+    fn in_list(&self, list: &str, record: &Record) -> bool {
+        self.lists.get(list).is_some_and(|members| members.contains(&record.id))
     }
 
     fn associated(&self, object: ObjectId, record: &Record) -> Vec<Record> {

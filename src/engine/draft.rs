@@ -77,6 +77,7 @@ impl Session<'_> {
 
     async fn draft_sync(&mut self, id: SyncId, dirty: &Dirty, draft: &mut Draft) -> EngineResult<()> {
         self.read_dirty(id, dirty).await?;
+        self.read_associated(id).await?;
         let (mut pairs, unlinked) = self.sort_out(id, dirty)?;
         let mut makers = Vec::new();
         let steps = (pairs.len() + unlinked.len()) as u64;
@@ -92,6 +93,7 @@ impl Session<'_> {
         for (object, ids) in objects {
             self.read(object, ids).await?;
         }
+        self.read_associated(id).await?;
         self.merge_pairs(id, &pairs, draft).await?;
         let keyless = if makers.is_empty() { BTreeSet::new() } else { self.keyless(id)? };
         for (arm, side, source) in makers {

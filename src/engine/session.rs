@@ -119,6 +119,7 @@ pub struct Session<'d> {
     pub shapes: Vec<Shape>,
     pub systems: Systems<'d>,
     pub world: World,
+    pub lists: super::beyond::Lists,
     /// Records that this plan makes, by (sync, side, id of the source).
     pub pending: BTreeSet<Ref>,
     /// Records with a request whose outcome is not known yet: left alone until it is.
@@ -148,6 +149,7 @@ impl<'d> Session<'d> {
                 offsets: vec![0; count],
             },
             world: World::default(),
+            lists: BTreeMap::new(),
             pending: BTreeSet::new(),
             unsettled: BTreeSet::new(),
             trouble: RefCell::new(None),
@@ -190,6 +192,7 @@ impl<'d> Session<'d> {
             plan: self.deps.plan,
             store: self.deps.store,
             world: &self.world,
+            lists: &self.lists,
             owners: &self.systems.owners,
             pending: &self.pending,
             trouble: &self.trouble,
@@ -279,7 +282,7 @@ impl<'d> Session<'d> {
         Ok(())
     }
 
-    /// The people of each system that an owner map translates.
+    /// The people of each system that an owner map translates, and the members of lists.
     pub async fn load_owners(&mut self) -> EngineResult<()> {
         let plan = self.deps.plan;
         let used: BTreeSet<SystemId> = plan.owners.iter().flat_map(|map| [map.left, map.right]).collect();
@@ -291,7 +294,7 @@ impl<'d> Session<'d> {
                 *slot = owners;
             }
         }
-        Ok(())
+        self.load_lists().await
     }
 
     pub fn accounts(&self) -> BTreeMap<String, String> {

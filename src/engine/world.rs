@@ -100,6 +100,13 @@ impl World {
         self.missing.remove(&key);
     }
 
+    /// Ids under an association key of every record of an object.
+    pub fn associated(&self, object: ObjectId, key: &str) -> BTreeSet<RecordId> {
+        let own = self.records.iter().filter(|((at, _), _)| *at == object);
+        let all = own.filter_map(|(_, record)| record.associations.get(key));
+        all.flatten().map(|association| association.to.clone()).collect()
+    }
+
     pub fn is_missing(&self, object: ObjectId, id: &RecordId) -> bool {
         self.missing.contains(&(object, id.clone()))
     }

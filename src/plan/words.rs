@@ -23,6 +23,15 @@ pub fn words(reads: Reads<'_>, expr: &Expr) -> String {
     Words { reads, qualified: left && right }.expr(expr)
 }
 
+/// Calls `look` with an expression and every part of it.
+pub fn visit(expr: &Expr, look: &mut impl FnMut(&Expr)) {
+    let mut open = vec![expr];
+    while let Some(expr) = open.pop() {
+        look(expr);
+        open.extend(parts(expr));
+    }
+}
+
 /// Names of the fields that an expression reads of the record at hand, each once, in order of names. What it reads of
 /// associated records is not among them.
 pub fn fields_read(reads: Reads<'_>, expr: &Expr) -> std::collections::BTreeSet<String> {

@@ -276,7 +276,7 @@ impl<'a> Resolver<'a> {
         let inner = Scope::of(&[(side, target)], Some(side));
         let condition = condition.map(|condition| Box::new(self.expr(&inner, condition)));
         let ty = if quantifier == Quantifier::Count { number() } else { boolean() };
-        Expr { kind: Kind::Associated { quantifier, object: target, condition }, ty, span }
+        Expr { kind: Kind::Associated { quantifier, from, object: target, condition }, ty, span }
     }
 }
 

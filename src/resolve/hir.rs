@@ -278,14 +278,44 @@ pub enum Kind<'a> {
     It,
     Not(Box<Expr<'a>>),
     Negate(Box<Expr<'a>>),
-    Binary { op: BinaryOp, left: Box<Expr<'a>>, right: Box<Expr<'a>> },
-    IsSet { operand: Box<Expr<'a>>, negated: bool },
-    IsBlank { operand: Box<Expr<'a>>, negated: bool },
-    Between { operand: Box<Expr<'a>>, low: Box<Expr<'a>>, high: Box<Expr<'a>> },
-    Matches { operand: Box<Expr<'a>>, pattern: String },
-    If { condition: Box<Expr<'a>>, then: Box<Expr<'a>>, otherwise: Box<Expr<'a>> },
-    Call { func: Func, args: Vec<Expr<'a>> },
-    Associated { quantifier: Quantifier, object: Object<'a>, condition: Option<Box<Expr<'a>>> },
+    Binary {
+        op: BinaryOp,
+        left: Box<Expr<'a>>,
+        right: Box<Expr<'a>>,
+    },
+    IsSet {
+        operand: Box<Expr<'a>>,
+        negated: bool,
+    },
+    IsBlank {
+        operand: Box<Expr<'a>>,
+        negated: bool,
+    },
+    Between {
+        operand: Box<Expr<'a>>,
+        low: Box<Expr<'a>>,
+        high: Box<Expr<'a>>,
+    },
+    Matches {
+        operand: Box<Expr<'a>>,
+        pattern: String,
+    },
+    If {
+        condition: Box<Expr<'a>>,
+        then: Box<Expr<'a>>,
+        otherwise: Box<Expr<'a>>,
+    },
+    Call {
+        func: Func,
+        args: Vec<Expr<'a>>,
+    },
+    /// `from` is the object of the record at hand.
+    Associated {
+        quantifier: Quantifier,
+        from: Object<'a>,
+        object: Object<'a>,
+        condition: Option<Box<Expr<'a>>>,
+    },
     InList(String),
     IsPrivate(Box<Expr<'a>>),
     Linked(String),

@@ -9,6 +9,7 @@
 
 mod links;
 mod look;
+mod rules;
 mod state;
 mod undo;
 mod world;

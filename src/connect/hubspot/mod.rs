@@ -7,6 +7,7 @@
 mod associations;
 mod batch;
 mod errors;
+mod lists;
 mod paths;
 mod read;
 mod records;
@@ -73,6 +74,7 @@ impl HubSpot {
             }
             Request::Archive { object, ids } => self.archive(&object, &ids).await.map(Reply::Written),
             Request::Owners => self.owners().await.map(Reply::Owners),
+            Request::Members { list } => self.members(&list).await.map(Reply::Members),
         }
     }
 

@@ -67,7 +67,7 @@ impl HubSpot {
         Ok(())
     }
 
-    async fn list_pages(&self) -> Result<Json, CallError> {
+    pub(super) async fn list_pages(&self) -> Result<Json, CallError> {
         let (mut pages, mut offset) = (Vec::new(), 0);
         loop {
             let body = json!({"query": "", "count": LISTS, "offset": offset});

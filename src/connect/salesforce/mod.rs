@@ -78,6 +78,9 @@ impl Salesforce {
             }
             Request::Archive { ids, .. } => self.archive(&ids).await.map(Reply::Written),
             Request::Owners => self.owners().await.map(Reply::Owners),
+            Request::Members { .. } => {
+                Err(self.client.error(ErrorClass::Rejected, "Salesforce has no lists of records".to_owned()))
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 use super::Lower;
 use crate::plan::ir::{BinaryOp, Expr, PlanCondition};
 use crate::resolve::hir::{self, Kind};
+use crate::schema::SystemKind;
 use crate::syntax::ast::{self, ExprKind};
 use crate::value::Value;
 
@@ -52,8 +53,12 @@ impl<'a> Lower<'_, 'a> {
             Kind::Call { func, args } => {
                 Expr::Call { func: *func, args: args.iter().map(|arg| self.expr(arg)).collect() }
             }
-            Kind::Associated { quantifier, object, condition } => {
+            Kind::Associated { quantifier, from, object, condition } => {
                 let id = self.tables.object(*object);
+                // Who is associated is read along with the record.
+                if from.kind == SystemKind::Hubspot {
+                    self.tables.association(*from, object.name);
+                }
                 let condition = condition.as_ref().map(|condition| boxed(self, condition));
                 Expr::Associated { quantifier: *quantifier, object: id, condition }
             }
