@@ -22,8 +22,10 @@ mod world;
 use std::collections::BTreeMap;
 
 use chance::Chance;
-use scenario::{Outcome, shrink, simulate};
+use program::{ACCOUNT, COMPANY, CONTACT, PERSON};
+use scenario::{End, Outcome, Sim, shrink, simulate};
 use twinmap::engine::Ablation;
+use world::Faults;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
@@ -124,4 +126,52 @@ fn every_ablation_is_noticed() {
         }
     }
     assert!(unseen.is_empty(), "not noticed in {most} seeds: {unseen:?}");
+}
+
+/// A world in which new records and edits on both sides wait for one run.
+fn prepared() -> Sim {
+    let sim = Sim::new(Chance::scripted(vec![0, 0, 1]), Some(Faults::default()), Ablation::default(), false);
+    let (company, account) = {
+        let mut world = sim.world.borrow_mut();
+        world.now += 60_000;
+        let company = world.new_record_with(COMPANY, "k1");
+        world.new_record_with(PERSON, "p1@x.example");
+        (company, world.new_record_with(ACCOUNT, "k2"))
+    };
+    assert_eq!(sim.run(), End::Done);
+    let mut world = sim.world.borrow_mut();
+    world.now += 600_000;
+    world.new_record_with(COMPANY, "k3");
+    world.new_record_with(CONTACT, "p2@x.example");
+    world.edit(COMPANY, &company, 2);
+    world.edit(ACCOUNT, &account, 3);
+    drop(world);
+    sim
+}
+
+#[test]
+fn a_crash_at_any_call_or_commit_is_recovered() {
+    let mut tried = 0;
+    for commits in [false, true] {
+        for boundary in 0.. {
+            let sim = prepared();
+            {
+                let mut world = sim.world.borrow_mut();
+                if commits {
+                    world.commits.store(boundary, std::sync::atomic::Ordering::Relaxed);
+                } else {
+                    world.calls_left = boundary;
+                }
+            }
+            let end = sim.run();
+            sim.settle().and_then(|()| oracle::judge(&sim)).unwrap_or_else(|why| {
+                panic!("a crash at boundary {boundary} (commits: {commits}): {why}");
+            });
+            tried += 1;
+            if end != End::Crashed {
+                break;
+            }
+        }
+    }
+    assert!(tried > 60, "only {tried} boundaries");
 }
