@@ -218,6 +218,9 @@ pub fn failed(plan: &SyncPlan, error: EngineError, path: &Path) -> CliError {
                 "look at `twinmap plan`; when it is right, run again with `--approve {hash}`, or widen `guard:`"
             )),
         },
+        EngineError::Unsupported(message) => {
+            CliError::usage(message, "ask on the HubSpot side, or leave the condition out")
+        }
         EngineError::Missing(message) => CliError::Remote {
             message,
             help: Some("check the id, and what the integration user may see".to_owned()),

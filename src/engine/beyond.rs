@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::error::EngineResult;
+use super::error::{EngineError, EngineResult};
 use super::session::Session;
 use crate::connect::remote::{Reply, Request};
 use crate::plan::ir::{Create, Expr, ObjectId, Side, Sync, SyncId};
@@ -80,6 +80,15 @@ impl Session<'_> {
         }
         for (here, object) in asked {
             let name = self.object_name(object);
+            // Taking them for none would decide wrongly.
+            if self.shape(here)?.kind != SystemKind::Hubspot {
+                let (system, from) = (self.system_name(here), self.object_name(here));
+                return Err(EngineError::Unsupported(format!(
+                    "sync `{}` asks about {name} records of a {system}.{from}, and a run reads associated records in \
+                     HubSpot only",
+                    sync.name
+                )));
+            }
             let ids = self.world.associated(here, name);
             self.read(object, ids).await?;
         }

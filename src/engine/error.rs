@@ -18,6 +18,9 @@ pub enum EngineError {
     /// Asked to stop by a signal; what was in flight is finished and recorded.
     #[error("interrupted")]
     Interrupted,
+    /// The mapping asks for something that a run can't do; nothing was written.
+    #[error("{0}")]
+    Unsupported(String),
     /// A record that was asked for by name is not there.
     #[error("{0}")]
     Missing(String),
