@@ -4,6 +4,7 @@
 //! only from those before it; `tests/arrows.rs` holds that.
 
 pub mod builtin;
+pub mod bulk;
 pub mod calc;
 pub mod check;
 pub mod cli;

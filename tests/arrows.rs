@@ -26,7 +26,7 @@ const LAYERS: &[&[&str]] = &[
     &["connect", "state"],
     &["merge"],
     &["draft", "drift", "lsp", "testing"],
-    &["engine", "sandbox"],
+    &["bulk", "engine", "sandbox"],
     &["report"],
     &["cli"],
 ];

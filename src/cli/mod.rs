@@ -30,6 +30,7 @@ mod lint;
 mod load;
 mod lsp;
 mod man;
+mod map;
 mod operate;
 mod output;
 mod plan;
@@ -137,6 +138,8 @@ enum Command {
     Forget(forget::Args),
     /// Whether the state file is sound
     State(state::Args),
+    /// Run one sync's filters and rows over exported records; offline
+    Map(map::Args),
     /// Write the executable sync plan
     Compile(compile::Args),
     /// Lay out mapping files
@@ -236,6 +239,7 @@ fn dispatch(app: &App, command: Command) -> CliResult {
         Command::Links(args) => links::run(app, &args),
         Command::Forget(args) => forget::run(app, &args),
         Command::State(args) => state::run(app, &args),
+        Command::Map(args) => map::run(app, &args),
         Command::Compile(args) => compile::run(app, &args),
         Command::Fmt(args) => fmt::run(app, &args),
         Command::Explain(args) => explain::run(app, &args),

@@ -337,26 +337,34 @@ fn fit_number(number: Decimal, field: &Field) -> RowValue {
 }
 
 fn collect_regexes(expr: &Expr, into: &mut BTreeMap<String, regex::Regex>) {
+    walk(expr, &mut |expr| {
+        if let Expr::Matches { pattern, .. } = expr
+            && let Ok(regex) = regex::Regex::new(pattern)
+        {
+            into.insert(pattern.clone(), regex);
+        }
+    });
+}
+
+/// Every part of an expression, itself included.
+pub fn walk<'e>(expr: &'e Expr, visit: &mut dyn FnMut(&'e Expr)) {
     let mut open = vec![expr];
     while let Some(expr) = open.pop() {
+        visit(expr);
         match expr {
-            Expr::Matches { value, pattern } => {
-                open.push(value);
-                if let Ok(regex) = regex::Regex::new(pattern) {
-                    into.insert(pattern.clone(), regex);
-                }
-            }
             Expr::Let { value, body } => open.extend([&**value, &**body]),
             Expr::Not(e) | Expr::Negate(e) | Expr::IsSet(e) | Expr::IsBlank(e) | Expr::IsPrivate(e) => {
                 open.push(e)
             }
-            Expr::In { value, .. } | Expr::Convert { value, .. } | Expr::MapValue { value, .. } => {
-                open.push(value)
-            }
-            Expr::MapSet { value, .. } | Expr::MapStage { value, .. } | Expr::MapScope { value, .. } => {
-                open.push(value)
-            }
-            Expr::MapOwner { value, .. } | Expr::LinkedId { value, .. } => open.push(value),
+            Expr::In { value, .. }
+            | Expr::Matches { value, .. }
+            | Expr::Convert { value, .. }
+            | Expr::MapValue { value, .. }
+            | Expr::MapSet { value, .. }
+            | Expr::MapStage { value, .. }
+            | Expr::MapScope { value, .. }
+            | Expr::MapOwner { value, .. }
+            | Expr::LinkedId { value, .. } => open.push(value),
             Expr::Binary { left, right, .. } => open.extend([&**left, &**right]),
             Expr::Between { value, low, high } => open.extend([&**value, &**low, &**high]),
             Expr::If { condition, then, otherwise } => open.extend([&**condition, &**then, &**otherwise]),

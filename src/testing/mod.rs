@@ -11,7 +11,9 @@ mod coverage;
 pub mod render;
 mod run;
 
+pub use asks::asks_beyond;
 pub use case::{Case, Expectation, Expected, cases};
+pub use context::{Owners, Snapshots};
 pub use coverage::{Coverage, Gap};
 pub use run::run;
 

@@ -42,6 +42,20 @@ pub fn decode(kind: SystemKind, ty: &FieldType, json: &Json) -> Result<Value, Wi
     }
 }
 
+/// Reads a value from its JSON text, which is known to be valid JSON. Plain strings are read where they stand.
+pub fn decode_raw(kind: SystemKind, ty: &FieldType, raw: &str) -> Result<Value, WireError> {
+    let inner = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    match inner {
+        Some("") => Ok(Value::Null),
+        Some(text) if !text.as_bytes().contains(&b'\\') => text_value(ty, text),
+        _ if raw == "null" => Ok(Value::Null),
+        _ => {
+            let json: Json = serde_json::from_str(raw).map_err(|_| WireError(ty.to_string()))?;
+            decode(kind, ty, &json)
+        }
+    }
+}
+
 fn text_value(ty: &FieldType, text: &str) -> Result<Value, WireError> {
     let wrong = || WireError(ty.to_string());
     Ok(match ty {

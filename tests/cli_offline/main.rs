@@ -14,5 +14,6 @@ mod graph;
 mod init;
 mod json_schema;
 mod lsp;
+mod map;
 mod show;
 mod testing;

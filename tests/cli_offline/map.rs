@@ -1,0 +1,104 @@
+//! `twinmap map`: records in, records out, in order, and what is wrong told beside.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use super::common::{Example, err, out};
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect()
+}
+
+fn company(id: usize, name: &str) -> String {
+    let properties = json!({"name": name, "domain": format!("c{id}.example"), "industry": "BANKING"});
+    json!({"id": id.to_string(), "properties": properties, "archived": false}).to_string() + "\n"
+}
+
+#[test]
+fn bad_lines_are_told_and_stop_nothing() {
+    let example = Example::new();
+    let mut input = company(1, "Müller & Söhne").into_bytes();
+    input.extend_from_slice(
+        b"not json\n{\"id\":\"3\",\"properties\":{\"name\":\"\xff\"}}\n\n{\"id\":\"4\"}\n",
+    );
+    input.extend_from_slice(company(6, "Last").as_bytes());
+    input.extend_from_slice(b"{\"id\":\"7\",\"properties\":{\"name\":\"cut");
+    std::fs::write(example.path("in.jsonl"), input).unwrap();
+    let args = ["map", "companies", "--from", "hubspot", "--in", "in.jsonl", "--errors", "bad.jsonl"];
+    let output = example.run(&args);
+    assert_eq!(output.status.code(), Some(3), "{}", err(&output));
+    let names: Vec<Value> = lines(&out(&output)).iter().map(|record| record["Name"].clone()).collect();
+    assert_eq!(names, ["Müller & Söhne", "Last"]);
+    let told: Vec<(Value, Value)> = lines(&example.read("bad.jsonl"))
+        .iter()
+        .map(|bad| (bad["line"].clone(), bad["reason"].clone()))
+        .collect();
+    let want = [(2, "invalid-json"), (3, "invalid-utf8"), (5, "no-record"), (7, "invalid-json")];
+    assert_eq!(told, want.map(|(line, reason)| (json!(line), json!(reason))));
+}
+
+#[test]
+fn threads_keep_the_order_and_pages_are_records() {
+    let example = Example::new();
+    let input: String = (0..5000).map(|id| company(id, &format!("Company {id}"))).collect();
+    std::fs::write(example.path("in.jsonl"), &input).unwrap();
+    let page: Vec<Value> = lines(&input).into_iter().take(40).collect();
+    std::fs::write(example.path("page.jsonl"), json!({"results": page}).to_string()).unwrap();
+    let map = |file: &str, threads: &str| {
+        let args = ["map", "companies", "--from", "hubspot", "--in", file, "--threads", threads];
+        let output = example.run(&args);
+        assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+        out(&output)
+    };
+    let one = map("in.jsonl", "1");
+    let names: Vec<Value> = lines(&one).iter().map(|record| record["Name"].clone()).collect();
+    let want: Vec<Value> = (0..5000).map(|id| json!(format!("Company {id}"))).collect();
+    assert_eq!(names, want);
+    assert_eq!(one, map("in.jsonl", "3"));
+    assert_eq!(lines(&map("page.jsonl", "1")), lines(&one)[..40]);
+}
+
+#[test]
+fn a_compiled_plan_maps_stdin_without_a_project() {
+    let example = Example::new();
+    assert!(example.run(&["compile", "-o", "acme.syncplan"]).status.success());
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_twinmap"))
+        .args(["map", "companies", "--from", "salesforce", "--in", "-", "--plan"])
+        .arg(example.path("acme.syncplan"))
+        .current_dir(elsewhere.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let account = json!({"attributes": {"type": "Account"}, "Id": "001000000000001AAA",
+        "Type": null, "Name": "Acme", "Website": "https://www.acme.example/about"});
+    let mut stdin = child.stdin.take().unwrap();
+    writeln!(stdin, "{account}").unwrap();
+    writeln!(stdin, "{}", json!({"attributes": {"type": "Lead"}, "Id": "00Q000000000001AAA"})).unwrap();
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let records = lines(&out(&output));
+    assert_eq!(records.len(), 1, "{}", err(&output));
+    assert_eq!(records[0]["properties"]["name"], "Acme");
+    assert_eq!(records[0]["properties"]["domain"], "acme.example");
+    assert!(err(&output).contains("does not read records of `Lead`"), "{}", err(&output));
+}
+
+#[test]
+fn wrong_names_get_a_next_step_and_no_file() {
+    let example = Example::new();
+    for (args, want) in [
+        (["map", "compnies", "--from", "hubspot", "--out", "o.jsonl"], "did you mean `companies`?"),
+        (["map", "companies", "--from", "zoho", "--out", "o.jsonl"], "--from hubspot or --from salesforce"),
+    ] {
+        let output = example.run(&args);
+        assert_eq!(output.status.code(), Some(64));
+        assert!(err(&output).contains(want), "{}", err(&output));
+        assert!(!example.path("o.jsonl").exists());
+    }
+}
