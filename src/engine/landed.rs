@@ -59,10 +59,11 @@ impl Session<'_> {
                 link.bases.rows.insert(row.clone(), pair);
             }
             if sent.loses_edit {
-                ledger.push(self.ledger_row(op, id, sent, &sent.before, &sent.rule)?);
+                ledger.push(self.ledger_row(op_id, op, id, sent, &sent.before, &sent.rule)?);
             }
             for lost in self.blindly_lost(op, sent, back) {
                 ledger.push(self.ledger_row(
+                    op_id,
                     op,
                     id,
                     sent,
@@ -173,6 +174,7 @@ impl Session<'_> {
 
     fn ledger_row(
         &self,
+        op_id: &str,
         op: &Op,
         id: &RecordId,
         sent: &Sent,
@@ -180,7 +182,8 @@ impl Session<'_> {
         rule: &str,
     ) -> EngineResult<LedgerRow> {
         Ok(LedgerRow {
-            run: self.run.clone(),
+            // The run that asked for the write, which may be an earlier one.
+            run: op_id.rsplit_once('-').map_or(self.run.as_str(), |(run, _)| run).to_owned(),
             sync: self.sync(op.sync)?.name.clone(),
             system: self.system_name(op.object).to_owned(),
             object: self.object_name(op.object).to_owned(),
