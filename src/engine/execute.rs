@@ -7,9 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::Draft;
 use super::error::{EngineError, EngineResult};
-use super::landed::Landed;
 use super::ops::{Op, OpKind, Ref};
-use super::report::{Failure, RunReport};
+use super::report::RunReport;
 use super::session::Session;
 use crate::connect::remote::{
     AssociateItem, CallError, ErrorClass, Outcome, Reply, Request, WriteItem, WriteKind,
@@ -17,23 +16,21 @@ use crate::connect::remote::{
 use crate::plan::ir::{ObjectId, SyncId};
 use crate::record::RecordId;
 use crate::schema::SystemKind;
-use crate::state::{Hold, Intent};
+use crate::state::Intent;
 use crate::value::{Millis, Value};
 
 /// After the client has given up on a request, it may still land for this long.
 const LANDING: i64 = 60_000;
-/// How long a refused record waits until it is tried again.
-const REFUSED: i64 = 5 * 60_000;
 
 /// Records that changed under our hands: to be merged again in this run.
 pub type Again = BTreeSet<(ObjectId, RecordId)>;
 
 /// One operation on its way, with its id in the journal.
-struct Sending {
-    id: String,
-    op: Op,
+pub(super) struct Sending {
+    pub id: String,
+    pub op: Op,
     /// The record that is written; `None` for a create.
-    record: Option<RecordId>,
+    pub record: Option<RecordId>,
 }
 
 impl Session<'_> {
@@ -337,218 +334,10 @@ impl Session<'_> {
         };
         WriteItem { op: item.id.as_str().into(), kind, fields, associations: Vec::new() }
     }
-
-    /// The whole call failed: certainly not applied, or not known.
-    fn call_failed(
-        &self,
-        sending: &[Sending],
-        error: &CallError,
-        draft: &mut Draft,
-        report: &mut RunReport,
-    ) -> EngineResult<()> {
-        let unknown = error.class == ErrorClass::Unknown;
-        let now = self.now();
-        self.store().atomically(|store| {
-            for item in sending {
-                if !unknown {
-                    store.set_outcome(&item.id, "failed", "", &error.message, now)?;
-                }
-            }
-            Ok(())
-        })?;
-        for item in sending {
-            self.failed(item, if unknown { "unknown" } else { "call" }, &error.message, draft, report)?;
-        }
-        match error.class {
-            ErrorClass::Auth | ErrorClass::Limit => Err(EngineError::Remote(error.clone())),
-            _ => Ok(()),
-        }
-    }
-
-    fn failed(
-        &self,
-        item: &Sending,
-        code: &str,
-        message: &str,
-        draft: &mut Draft,
-        report: &mut RunReport,
-    ) -> EngineResult<()> {
-        report.counts.failed += 1;
-        let origin = self.origin(&item.op)?;
-        report.failures.push(Failure {
-            sync: self.sync(item.op.sync)?.name.clone(),
-            system: self.system_name(item.op.object).to_owned(),
-            object: self.object_name(item.op.object).to_owned(),
-            record: item.record.as_ref().map(ToString::to_string).unwrap_or_default(),
-            source: origin.as_ref().map(|(_, id)| id.to_string()).unwrap_or_default(),
-            code: code.to_owned(),
-            message: message.to_owned(),
-        });
-        draft.unfinished.extend(origin);
-        if let Some(record) = &item.record {
-            draft.unfinished.insert((item.op.object, record.clone()));
-        }
-        Ok(())
-    }
-
-    async fn conclude(
-        &mut self,
-        object: ObjectId,
-        sending: &[Sending],
-        outcomes: Vec<(String, Outcome)>,
-        again: &mut Again,
-        draft: &mut Draft,
-        report: &mut RunReport,
-    ) -> EngineResult<()> {
-        let written: Vec<RecordId> = outcomes
-            .iter()
-            .filter_map(|(_, outcome)| match outcome {
-                Outcome::Created { id } | Outcome::Updated { id } => Some(id.clone()),
-                _ => None,
-            })
-            .collect();
-        let seen = self.read_back(object, sending, written).await?;
-        for (item, (_, outcome)) in sending.iter().zip(outcomes) {
-            self.check_trouble()?;
-            match outcome {
-                // What the server made of it is not known: the next run settles it by reading.
-                Outcome::Created { ref id } | Outcome::Updated { ref id }
-                    if !seen || !self.shows(&item.op, self.world.get(object, id)) =>
-                {
-                    let message = "written, and not read back";
-                    self.failed(item, "unknown", message, draft, report)?;
-                }
-                Outcome::Created { id } | Outcome::Updated { id } => {
-                    let back = match item.op.kind {
-                        OpKind::Create | OpKind::Update => self.world.get(object, &id).cloned(),
-                        _ => None,
-                    };
-                    match self.landed(&item.id, &item.op, &id, back.as_ref())? {
-                        Landed::Done => {}
-                        Landed::Differs => {
-                            draft.unfinished.insert((object, id.clone()));
-                        }
-                        Landed::Clone => {
-                            let message = format!("{id} carries this id and belongs to another pair");
-                            self.failed(item, "clone", &message, draft, report)?;
-                            continue;
-                        }
-                    }
-                    count(&item.op, report);
-                }
-                Outcome::Exists { candidates, message } => {
-                    self.exists(item, &candidates, &message, again, draft, report)?;
-                }
-                Outcome::Stale => {
-                    self.store().set_outcome(&item.id, "stale", "", "changed meanwhile", self.now())?;
-                    again.extend(item.record.clone().map(|id| (object, id)));
-                }
-                Outcome::Refused(refusal) => {
-                    self.store().set_outcome(&item.id, "refused", "", &refusal.message, self.now())?;
-                    self.refused(item, &refusal)?;
-                    self.failed(item, &refusal.code, &refusal.message, draft, report)?;
-                }
-                Outcome::Unknown { message } => self.failed(item, "unknown", &message, draft, report)?,
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads what was written as the server has it now. False = it could not be read.
-    async fn read_back(
-        &mut self,
-        object: ObjectId,
-        sending: &[Sending],
-        written: Vec<RecordId>,
-    ) -> EngineResult<bool> {
-        let fields: BTreeSet<String> = sending
-            .iter()
-            .filter(|item| matches!(item.op.kind, OpKind::Create | OpKind::Update))
-            .flat_map(|item| item.op.fields.iter().map(|sent| sent.field.clone()))
-            .collect();
-        if fields.is_empty() || written.is_empty() {
-            return Ok(true);
-        }
-        for id in &written {
-            self.world.forget(object, id);
-        }
-        let updates = sending.iter().any(|item| item.op.kind == OpKind::Update);
-        let history = updates && self.shape(object)?.kind == SystemKind::Hubspot;
-        let read = if history && !self.ablation().no_history_check {
-            self.read_history(object, written, &fields).await
-        } else {
-            self.read(object, written).await
-        };
-        match read {
-            Ok(()) => Ok(true),
-            Err(EngineError::Remote(_)) => Ok(false),
-            Err(other) => Err(other),
-        }
-    }
-
-    /// A create that met a record of the same key: it is a match, when there is exactly one and nobody has it.
-    fn exists(
-        &self,
-        item: &Sending,
-        candidates: &[RecordId],
-        message: &str,
-        again: &mut Again,
-        draft: &mut Draft,
-        report: &mut RunReport,
-    ) -> EngineResult<()> {
-        self.store().set_outcome(&item.id, "exists", "", message, self.now())?;
-        let Ref::Known(source) = &item.op.source else { return Ok(()) };
-        if let [one] = candidates
-            && self.link_on(item.op.sync, item.op.arm, item.op.side, one.as_str())?.is_none()
-            && self.link_on(item.op.sync, item.op.arm, item.op.side.other(), source.as_str())?.is_none()
-        {
-            let (left, right) = match item.op.side {
-                crate::plan::ir::Side::Right => (source, one),
-                crate::plan::ir::Side::Left => (one, source),
-            };
-            self.new_link(item.op.sync, item.op.arm, left.as_str(), right.as_str(), "met by a create")?;
-            again.extend(self.origin(&item.op)?);
-            return Ok(());
-        }
-        self.failed(item, "exists", message, draft, report)
-    }
-
-    /// Remembers the refusal, and leaves the record alone for a while.
-    fn refused(&self, item: &Sending, refusal: &crate::connect::remote::Refusal) -> EngineResult<()> {
-        let Some((object, id)) = self.origin(&item.op)? else { return Ok(()) };
-        let (system, name) = (self.system_name(object), self.object_name(object));
-        let now = self.now();
-        let detail = format!("{}: {}", refusal.code, refusal.message);
-        let hold = Hold {
-            sync: self.sync(item.op.sync)?.name.clone(),
-            system: system.to_owned(),
-            object: name.to_owned(),
-            record: id.to_string(),
-            field: refusal.fields.join(", "),
-            reason: "refused".to_owned(),
-            detail: detail.clone(),
-            since: now,
-        };
-        self.store().atomically(|store| {
-            store.add_hold(&hold)?;
-            store.put_off(system, name, id.as_str(), (now, REFUSED), &detail)
-        })?;
-        Ok(())
-    }
 }
 
 fn associate_item(item: &Sending) -> Option<AssociateItem> {
     let OpKind::Associate(action) = item.op.kind else { return None };
     let (_, Ref::Known(to)) = item.op.to.as_ref()? else { return None };
     Some(AssociateItem { op: item.id.as_str().into(), from: item.record.clone()?, to: to.clone(), action })
-}
-
-fn count(op: &Op, report: &mut RunReport) {
-    match op.kind {
-        OpKind::Create => report.counts.created += 1,
-        OpKind::Update => report.counts.updated += 1,
-        OpKind::Associate(_) => report.counts.associated += 1,
-        OpKind::Archive => report.counts.deleted += 1,
-    }
-    report.conflicts += op.fields.iter().filter(|sent| sent.conflict).count() as u64;
 }

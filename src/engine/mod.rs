@@ -15,6 +15,8 @@ mod fetch;
 mod landed;
 mod matching;
 pub mod ops;
+mod outcome;
+mod pairs;
 mod part;
 mod relate;
 pub mod report;

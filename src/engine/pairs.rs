@@ -1,0 +1,375 @@
+//! Pairs to operations: merge, what agrees as it stands, holds; and the counterparts that are to be made.
+//!
+//! Invariant: what a pair learns without a write (new bases, holds, a closed link) goes into the state; every write
+//! becomes an operation of the draft.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::draft::{Draft, Work};
+use super::error::EngineResult;
+use super::ops::{Op, OpKind, Ref, Sent};
+use super::session::{Session, object_on};
+use crate::interp::FilterOutcome;
+use crate::merge::pair::Merger;
+use crate::merge::{FieldWrite, Held, Pair, PairOutcome};
+use crate::plan::ir::{ObjectId, Side, SyncId};
+use crate::record::{Life, Record, RecordId};
+use crate::state::{Hold, LinkState};
+
+/// A server's clock is read to the second, somewhere between a request and its answer.
+const CLOCK_ERROR: i64 = 2_000;
+/// How long a pair of which a field was not in the answer waits to be looked at again.
+const ABSENT: i64 = 5 * 60_000;
+
+impl Session<'_> {
+    pub(super) async fn merge_pairs(
+        &mut self,
+        id: SyncId,
+        pairs: &BTreeMap<i64, Work>,
+        draft: &mut Draft,
+    ) -> EngineResult<()> {
+        // First look; where both sides were edited the history of the fields tells when.
+        let mut wanted: BTreeMap<ObjectId, (BTreeSet<RecordId>, BTreeSet<String>)> = BTreeMap::new();
+        let mut late = BTreeSet::new();
+        for (number, work) in pairs {
+            let Some(outcome) = self.merge_pair(id, work, draft)? else { continue };
+            if outcome.wants_history.is_empty() {
+                self.keep_outcome(id, work, &outcome, draft)?;
+                continue;
+            }
+            late.insert(*number);
+            let sync = self.sync(id)?;
+            let Some(arm) = sync.arms.get(work.arm) else { continue };
+            for (side, field) in &outcome.wants_history {
+                let entry = wanted.entry(object_on(sync, arm, *side)).or_default();
+                let at = if *side == Side::Left { &work.link.left } else { &work.link.right };
+                entry.0.insert(RecordId::new(at.as_str()));
+                entry.1.insert(field.clone());
+            }
+        }
+        for (object, (ids, fields)) in wanted {
+            self.read_history(object, ids.into_iter().collect(), &fields).await?;
+        }
+        for number in late {
+            let Some(work) = pairs.get(&number) else { continue };
+            if let Some(outcome) = self.merge_pair(id, work, draft)? {
+                self.keep_outcome(id, work, &outcome, draft)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Both records of a pair, or `None` with the pair's fate decided.
+    fn sides(&self, id: SyncId, work: &Work, draft: &mut Draft) -> EngineResult<Option<(&Record, &Record)>> {
+        let sync = self.sync(id)?;
+        let Some(arm) = sync.arms.get(work.arm) else { return Ok(None) };
+        let (left_id, right_id) =
+            (RecordId::new(work.link.left.as_str()), RecordId::new(work.link.right.as_str()));
+        for (object, record, side) in [(sync.left, &left_id, Side::Left), (arm.right, &right_id, Side::Right)]
+        {
+            if self.unsettled.contains(&(object, record.clone())) {
+                return Ok(None);
+            }
+            let gone = self.world.deleted.contains(&(object, record.clone()))
+                || self.world.get(object, record).is_some_and(|found| found.life == Life::Deleted);
+            if gone {
+                self.deleted(id, work, side, draft)?;
+                return Ok(None);
+            }
+            if self.world.is_missing(object, record) {
+                self.skip(id, object, record, "unreachable", "the CRM does not show it to us", draft)?;
+                return Ok(None);
+            }
+        }
+        let found = self.world.get(sync.left, &left_id).zip(self.world.get(arm.right, &right_id));
+        Ok(found.filter(|(left, right)| left.life == Life::Live && right.life == Life::Live))
+    }
+
+    /// A record was deleted, on positive evidence: the pair is closed, and never made again. Nothing is deleted on the
+    /// other side unless the mapping says so.
+    fn deleted(&self, id: SyncId, work: &Work, side: Side, draft: &mut Draft) -> EngineResult<()> {
+        use crate::plan::ir::Delete;
+        let sync = self.sync(id)?;
+        let Some(arm) = sync.arms.get(work.arm) else { return Ok(()) };
+        let (object, other) = (object_on(sync, arm, side), object_on(sync, arm, side.other()));
+        let (gone, stays) = if side == Side::Left {
+            (&work.link.left, &work.link.right)
+        } else {
+            (&work.link.right, &work.link.left)
+        };
+        let archive = matches!(sync.delete, Delete::Archive { side: at } if at == side.other());
+        if archive && !self.world.is_missing(other, &RecordId::new(stays.as_str())) {
+            draft.ops.push(Op {
+                kind: OpKind::Archive,
+                sync: id,
+                arm: work.arm,
+                side: side.other(),
+                object: other,
+                record: Ref::Known(RecordId::new(stays.as_str())),
+                source: Ref::Known(RecordId::new(gone.as_str())),
+                link: work.link.id,
+                fields: Vec::new(),
+                associations: BTreeMap::new(),
+                to: None,
+                key: String::new(),
+                association: String::new(),
+                unique: None,
+                source_stamp: None,
+                stamp: None,
+                reason: format!("deleted in {}", self.system_name(object)),
+            });
+            return Ok(());
+        }
+        let state = if sync.delete == Delete::Unlink { LinkState::Unlinked } else { LinkState::Tombstone };
+        let mut link = work.link.clone();
+        link.state = state;
+        link.reason = format!("deleted in {}", self.system_name(object));
+        link.at = self.now();
+        self.store().put_link(&link)?;
+        let detail = "deleted there; its counterpart stays as it is";
+        self.skip(id, object, &RecordId::new(gone.as_str()), "deleted", detail, draft)
+    }
+
+    fn merge_pair(&self, id: SyncId, work: &Work, draft: &mut Draft) -> EngineResult<Option<PairOutcome>> {
+        let Some((left, right)) = self.sides(id, work, draft)? else { return Ok(None) };
+        let old = |record: &Record| record.modified.is_some_and(|at| at <= work.link.at);
+        if self.ablation().timestamp_echo && old(left) && old(right) {
+            return Ok(None);
+        }
+        let program = self.program(id)?;
+        let facts = self.facts();
+        let (from_left, from_right) =
+            (program.filter(&facts, Side::Left, left), program.filter(&facts, Side::Right, right));
+        let direction = program.sync.direction;
+        let (offsets, clock_error) = self.clocks(id, work.arm)?;
+        let bases = self.bases_that_count(id, work)?;
+        let pair = Pair {
+            arm: work.arm,
+            left,
+            right,
+            bases: (!bases.rows.is_empty()).then_some(&*bases),
+            stamps: (work.link.left_stamp, work.link.right_stamp),
+            may_write: (
+                direction.goes_left() && from_right == FilterOutcome::In,
+                direction.goes_right() && from_left == FilterOutcome::In,
+            ),
+            offsets,
+            clock_error,
+        };
+        let mut outcome = Merger { program, context: &facts }.merge(&pair);
+        self.keep_asked_rows(id, work, &mut outcome)?;
+        Ok(Some(outcome))
+    }
+
+    /// What the two servers' clocks show more than ours, and how wrong that may be. Clocks that agree within the
+    /// measurement are taken for equal.
+    fn clocks(&self, id: SyncId, arm: usize) -> EngineResult<((i64, i64), i64)> {
+        let sync = self.sync(id)?;
+        let offset = |object: Option<ObjectId>| {
+            let system = object.and_then(|object| self.shape(object).ok()).map(|shape| shape.system.index());
+            system.and_then(|index| self.systems.offsets.get(index).copied()).unwrap_or(0)
+        };
+        let (left, right) = (offset(Some(sync.left)), offset(sync.arms.get(arm).map(|arm| arm.right)));
+        Ok(if (left - right).abs() > CLOCK_ERROR { ((left, right), CLOCK_ERROR) } else { ((0, 0), 0) })
+    }
+
+    fn keep_outcome(
+        &self,
+        id: SyncId,
+        work: &Work,
+        outcome: &PairOutcome,
+        draft: &mut Draft,
+    ) -> EngineResult<()> {
+        let sync = self.sync(id)?;
+        let Some(arm) = sync.arms.get(work.arm) else { return Ok(()) };
+        let (left, right) = (RecordId::new(work.link.left.as_str()), RecordId::new(work.link.right.as_str()));
+        let stamp = |object: ObjectId, record: &RecordId| {
+            self.world.get(object, record).and_then(|record| record.modified)
+        };
+        let (left_stamp, right_stamp) = (stamp(sync.left, &left), stamp(arm.right, &right));
+        let quiet = outcome.writes.is_empty() && outcome.held.is_empty() && !outcome.absent;
+        let moved = (work.link.left_stamp, work.link.right_stamp) != (left_stamp, right_stamp);
+        if !outcome.settled.is_empty() || quiet && moved {
+            let mut link = work.link.clone();
+            link.bases.rows.extend(outcome.settled.iter().cloned());
+            if quiet {
+                (link.left_stamp, link.right_stamp) = (left_stamp, right_stamp);
+            }
+            link.at = self.now();
+            self.store().put_link(&link)?;
+        }
+        if outcome.absent {
+            // Nothing is known of the field: the pair is looked at again, and not in every run for ever.
+            for (object, record) in [(sync.left, &left), (arm.right, &right)] {
+                let (system, name) = (self.system_name(object), self.object_name(object));
+                self.store().put_off(
+                    system,
+                    name,
+                    record.as_str(),
+                    (self.now(), ABSENT),
+                    "a field was not in the answer",
+                )?;
+                draft.unfinished.insert((object, record.clone()));
+            }
+        }
+        for (side, reason) in &outcome.skipped {
+            // `side` would have been written; the record that does not travel is the other one.
+            let (object, record) = match side {
+                Side::Left => (arm.right, &right),
+                Side::Right => (sync.left, &left),
+            };
+            self.skip(id, object, record, reason, "left alone by the mapping", draft)?;
+        }
+        for (side, object, record) in [(Side::Left, sync.left, &left), (Side::Right, arm.right, &right)] {
+            let held: Vec<&Held> = outcome.held.iter().filter(|held| held.side == side).collect();
+            self.keep_holds(id, object, record, &held, draft)?;
+            let writes: Vec<&FieldWrite> = outcome.writes.iter().filter(|w| w.side == side).collect();
+            if writes.is_empty() {
+                continue;
+            }
+            let (source, source_stamp, written_stamp) = match side {
+                Side::Left => (&right, right_stamp, left_stamp),
+                Side::Right => (&left, left_stamp, right_stamp),
+            };
+            draft.ops.push(Op {
+                kind: OpKind::Update,
+                sync: id,
+                arm: work.arm,
+                side,
+                object,
+                record: Ref::Known(record.clone()),
+                source: Ref::Known(source.clone()),
+                link: work.link.id,
+                fields: writes.iter().map(|write| self.sent(id, work.arm, write)).collect(),
+                associations: BTreeMap::new(),
+                to: None,
+                key: String::new(),
+                association: String::new(),
+                unique: None,
+                source_stamp,
+                stamp: written_stamp,
+                reason: "changed".to_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    fn keep_holds(
+        &self,
+        id: SyncId,
+        object: ObjectId,
+        record: &RecordId,
+        held: &[&Held],
+        draft: &mut Draft,
+    ) -> EngineResult<()> {
+        let (system, name) = (self.system_name(object), self.object_name(object));
+        let sync = &self.sync(id)?.name;
+        let holds: Vec<Hold> = held
+            .iter()
+            .map(|held| Hold {
+                sync: sync.clone(),
+                system: system.to_owned(),
+                object: name.to_owned(),
+                record: record.to_string(),
+                field: held.field.clone(),
+                reason: held.reason.to_owned(),
+                detail: held.detail.clone(),
+                since: self.now(),
+            })
+            .collect();
+        self.store().set_holds(sync, system, name, record.as_str(), &holds)?;
+        for held in held {
+            draft.unfinished.insert((object, record.clone()));
+            let detail = format!("{}: {}", held.field, held.detail);
+            self.skip(id, object, record, held.reason, &detail, draft)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn sent(&self, id: SyncId, arm: usize, write: &FieldWrite) -> Sent {
+        let objects = self.sync(id).ok().and_then(|sync| {
+            let at = sync.arms.get(arm)?;
+            Some((object_on(sync, at, write.side), object_on(sync, at, write.side.other())))
+        });
+        let name = |object: Option<ObjectId>, field: Option<crate::plan::ir::FieldId>| {
+            let field = object.and_then(|object| self.plan().object(object)).zip(field);
+            let field = field.and_then(|(object, field)| object.fields.get(field.index()));
+            field.map(|field| field.name.clone()).unwrap_or_default()
+        };
+        Sent {
+            row: Some(write.row.clone()),
+            field: name(objects.map(|(target, _)| target), Some(write.field)),
+            before: write.before.clone(),
+            after: write.after.clone(),
+            source: write.source_value.clone(),
+            source_field: name(objects.map(|(_, source)| source), write.source),
+            rule: self.rule(id, arm, write),
+            conflict: write.conflict,
+            loses_edit: write.loses_edit,
+        }
+    }
+
+    /// The merge's rule with the systems' own names in it.
+    fn rule(&self, id: SyncId, arm: usize, write: &FieldWrite) -> String {
+        let Ok(sync) = self.sync(id) else { return write.rule.to_owned() };
+        let left = self.system_name(sync.left);
+        let right = sync.arms.get(arm).map_or("?", |arm| self.system_name(arm.right));
+        let winner = if write.side == Side::Right { left } else { right };
+        let rule = write.rule.replace("on the left", &format!("in {left}"));
+        rule.replace("on the right", &format!("in {right}"))
+            .replace("the winner stands", &format!("{winner} wins"))
+            .replace("the later edit stands", &format!("{winner} was later"))
+    }
+
+    /// A counterpart on side `to` for a record of the other side.
+    pub(super) fn draft_create(
+        &mut self,
+        id: SyncId,
+        arm: usize,
+        to: Side,
+        source: &RecordId,
+        draft: &mut Draft,
+    ) -> EngineResult<()> {
+        let sync = self.sync(id)?;
+        let Some(at) = sync.arms.get(arm) else { return Ok(()) };
+        let (object, here) = (object_on(sync, at, to), object_on(sync, at, to.other()));
+        let Some(record) = self.world.get(here, source) else { return Ok(()) };
+        let facts = self.facts();
+        let outcome = Merger { program: self.program(id)?, context: &facts }.create(arm, to, record);
+        if let Some((_, reason)) = outcome.skipped.first() {
+            return self.skip(id, here, source, reason, "left alone by the mapping", draft);
+        }
+        let source_stamp = record.modified;
+        let held: Vec<&Held> = outcome.held.iter().collect();
+        self.keep_holds(id, here, source, &held, draft)?;
+        if outcome.writes.is_empty() || outcome.held.iter().any(|held| held.reason == "failed") {
+            return Ok(());
+        }
+        let unique = self.plan().object(object).and_then(|found| {
+            let field = found.fields.get(found.external_id?.index())?;
+            Some((field.name.clone(), self.external_id_for(here, source)))
+        });
+        let new = Ref::New { sync: id, side: to, source: source.clone() };
+        draft.ops.push(Op {
+            kind: OpKind::Create,
+            sync: id,
+            arm,
+            side: to,
+            object,
+            record: new.clone(),
+            source: Ref::Known(source.clone()),
+            link: 0,
+            fields: outcome.writes.iter().map(|write| self.sent(id, arm, write)).collect(),
+            associations: BTreeMap::new(),
+            to: None,
+            key: String::new(),
+            association: String::new(),
+            unique: unique.filter(|_| !self.ablation().no_external_id),
+            source_stamp,
+            stamp: None,
+            reason: format!("no counterpart in {}", self.system_name(object)),
+        });
+        self.pending.insert(new);
+        Ok(())
+    }
+}
