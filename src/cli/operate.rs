@@ -101,6 +101,7 @@ pub fn engage<T>(
     tier: Tier,
     work: impl AsyncFnOnce(&Deps<'_>) -> Result<T, EngineError>,
 ) -> Result<T, CliError> {
+    tell_not_run(app, plan);
     let path = project.state_file()?;
     let store = if tier == Tier::Read { Store::scratch(&path) } else { Store::open(&path) };
     let store = store.map_err(|error| state_failed(&error, &path))?;
@@ -123,6 +124,21 @@ pub fn engage<T>(
     });
     bars.clear();
     done
+}
+
+/// Parts of the program that are checked and compiled, and that this version does not carry out.
+fn tell_not_run(app: &App, plan: &SyncPlan) {
+    let mut parts: Vec<String> = plan
+        .syncs
+        .iter()
+        .filter(|sync| !sync.propagate.is_empty())
+        .map(|sync| format!("`propagate` of sync {}", sync.name))
+        .collect();
+    parts.extend(plan.writebacks.iter().map(|item| format!("writeback {}", item.name)));
+    parts.extend(plan.crm_settings.iter().map(|_| "crm_settings".to_owned()));
+    for part in parts {
+        app.term.err(&format!("warning: {part} is not carried out by this version of twinmap\n"));
+    }
 }
 
 fn deps<'d, R: Remote>(

@@ -202,11 +202,11 @@ impl Session<'_> {
             // Nothing is known of the field: the pair is looked at again, and not in every run for ever.
             for (object, record) in [(sync.left, &left), (arm.right, &right)] {
                 let (system, name) = (self.system_name(object), self.object_name(object));
-                self.store().put_off(
+                self.store().look_again(
                     system,
                     name,
                     record.as_str(),
-                    (self.now(), ABSENT),
+                    (self.now(), self.now().plus(ABSENT)),
                     "a field was not in the answer",
                 )?;
                 draft.unfinished.insert((object, record.clone()));

@@ -117,6 +117,24 @@ impl Store {
         Ok(())
     }
 
+    /// A record that nothing is wrong with waits until `not_before`, however often.
+    pub fn look_again(
+        &self,
+        system: &str,
+        object: &str,
+        id: &str,
+        (now, not_before): (Millis, Millis),
+        why: &str,
+    ) -> StateResult<()> {
+        let mut insert = self.db.prepare_cached(
+            "INSERT INTO inbox (system, object, id, first_seen, not_before, error, put_off) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?4) \
+             ON CONFLICT DO UPDATE SET not_before = ?5, error = ?6, put_off = ?4",
+        )?;
+        insert.execute(params![system, object, id, now.0, not_before.0, why])?;
+        Ok(())
+    }
+
     /// In the server's time.
     pub fn watermark(&self, system: &str, object: &str) -> StateResult<Option<Millis>> {
         let mut query =
