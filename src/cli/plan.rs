@@ -9,7 +9,7 @@ use super::load;
 use super::operate::{Done, Job, drive, syncs};
 use super::project::write_atomically;
 use crate::engine::Options;
-use crate::report::changes;
+use crate::report::{changes, html};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -32,7 +32,7 @@ pub struct Args {
     /// Read every record again, not only the changed ones
     #[arg(long)]
     full: bool,
-    /// Changes shown per sync in text and Markdown
+    /// Changes shown: per sync in text, in all in Markdown and HTML
     #[arg(long, default_value_t = 40, value_name = "N")]
     show: usize,
 }
@@ -45,6 +45,8 @@ enum Format {
     Json,
     /// For a pull request
     Markdown,
+    /// One page that needs nothing else
+    Html,
 }
 
 pub fn run(app: &App, args: &Args) -> CliResult {
@@ -65,6 +67,7 @@ pub fn run(app: &App, args: &Args) -> CliResult {
         Format::Text => app.term.out(&changes::text(&set, app.term.colour_out, args.show)),
         Format::Json => app.term.out(&json()),
         Format::Markdown => app.term.out(&changes::markdown(&set, args.show)),
+        Format::Html => app.term.out(&html::page(&set, args.show)),
     }
     if let Some(path) = &args.output {
         let shown = path.display();

@@ -1,8 +1,9 @@
-//! Change sets and runs as people read them: terminal text and Markdown. JSON is the types' own.
+//! Change sets and runs as people read them: terminal text, Markdown and HTML. JSON is the types' own.
 //!
-//! Values come from CRMs: control characters never reach a terminal, and Markdown is escaped.
+//! Values come from CRMs: control characters never reach a terminal, and markup is escaped.
 
 pub mod changes;
+pub mod html;
 pub mod run;
 
 /// A value's text without control and direction characters, at most `most` characters.

@@ -55,6 +55,12 @@ fn a_conflict_within_five_minutes_goes_to_the_winner_and_the_loser_is_kept() {
     world.edit(Side::Salesforce, "Account", &account, "BillingCity", "Turin");
     let plan = world.json(&["plan", "--format", "json"]);
     assert_eq!(plan["summary"]["conflicts"], 1, "B122: {plan}");
+    let page = out(&world.run(&["plan", "--format", "html"]));
+    assert!(
+        page.starts_with("<!doctype html>") && page.contains("hubspot wins") && !page.contains("<script")
+    );
+    let table = out(&world.run(&["plan", "--format", "markdown"]));
+    assert!(table.contains("| update | salesforce.Account") && table.contains("Turin"), "{table}");
     let field = &plan["changes"][0]["fields"][0];
     assert_eq!(
         (&field["before"], &field["after"], &field["rule"]),
