@@ -103,12 +103,16 @@ fn field_line(field: &FieldChange, action: Action, paint: Paint) -> String {
     } else {
         format!("{} -> {after}", value(&field.before))
     };
-    if field.conflict {
-        return format!("{name} {change}  {}", paint.put("31", &field.rule));
-    }
     let told = matches!(field.rule.as_str(), "created" | "associated on the other side")
         || field.rule.starts_with("changed");
-    if told { format!("{name} {change}") } else { format!("{name} {change}  ({})", field.rule) }
+    if told && !field.conflict {
+        return format!("{name} {change}");
+    }
+    // Six columns of indentation stand before the name.
+    let room = name.chars().count() + change.chars().count() + field.rule.chars().count() + 11 <= 80;
+    let gap = if room { "  ".to_owned() } else { format!("\n{}", " ".repeat(27)) };
+    let rule = format!("({})", field.rule);
+    format!("{name} {change}{gap}{}", if field.conflict { paint.put("31", &rule) } else { rule })
 }
 
 fn value(json: &Json) -> String {

@@ -84,10 +84,10 @@ pub fn run(app: &App, args: &Args) -> CliResult {
 }
 
 const NEXT: &str = "\nNext:\n  \
-    twinmap demo --dir acme --keep        the same, and the project stays to be read\n  \
-    twinmap sandbox                       the simulated CRMs, for as long as you like\n  \
-    twinmap init my-project               a project for your own portal and org\n  \
-    twinmap explain --list                everything that `check` can find\n";
+    twinmap demo --dir acme     the same, and the project stays to be read\n  \
+    twinmap sandbox             the simulated CRMs, for as long as you like\n  \
+    twinmap init my-project     a project for your own portal and org\n  \
+    twinmap explain --list      everything that `check` can find\n";
 
 /// The project's folder, and the guard that removes it when it is a temporary one.
 fn folder(args: &Args) -> Result<(PathBuf, Option<tempfile::TempDir>), CliError> {
