@@ -121,12 +121,9 @@ impl Session<'_> {
             }
             return Ok(Verdict::Landed(id, record.map(Box::new)));
         }
-        let idempotent = match op.kind {
-            // A late one finds the record that was made meanwhile, and overwrites it.
-            OpKind::Create => false,
-            OpKind::Update => self.shape(op.object)?.kind == SystemKind::Salesforce && op.stamp.is_some(),
-            OpKind::Associate(_) | OpKind::Archive => true,
-        };
+        // A late create finds the record that was made meanwhile and overwrites it; a late conditional update still
+        // fits the stamp, as long as nobody wrote. Both are waited for.
+        let idempotent = matches!(op.kind, OpKind::Associate(_) | OpKind::Archive);
         let crashed = runs.iter().any(|run| run.id == intent.run && run.ended.is_none());
         let until = if crashed { intent.until.min(intent.issued.plus(ORPHAN)) } else { intent.until };
         if idempotent || self.ablation().no_quiesce || self.now() > until {
