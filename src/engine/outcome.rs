@@ -20,10 +20,13 @@ use crate::state::Hold;
 /// How long a refused record waits until it is tried again.
 const REFUSED: i64 = 5 * 60_000;
 
+/// The code of a failure whose outcome the next run finds out.
+const UNKNOWN: &str = "unknown";
+
 impl Session<'_> {
     /// The whole call failed: certainly not applied, or not known.
     pub(super) fn call_failed(
-        &self,
+        &mut self,
         sending: &[Sending],
         error: &CallError,
         draft: &mut Draft,
@@ -40,7 +43,7 @@ impl Session<'_> {
             Ok(())
         })?;
         for item in sending {
-            self.failed(item, if unknown { "unknown" } else { "call" }, &error.message, draft, report)?;
+            self.failed(item, if unknown { UNKNOWN } else { "call" }, &error.message, draft, report)?;
         }
         match error.class {
             ErrorClass::Auth | ErrorClass::Limit => Err(EngineError::Remote(error.clone())),
@@ -49,7 +52,7 @@ impl Session<'_> {
     }
 
     pub(super) fn failed(
-        &self,
+        &mut self,
         item: &Sending,
         code: &str,
         message: &str,
@@ -67,6 +70,11 @@ impl Session<'_> {
             code: code.to_owned(),
             message: message.to_owned(),
         });
+        if code == UNKNOWN {
+            // Whatever comes later in this run leaves the pair alone: its request may still land.
+            self.unsettled.extend(origin.clone());
+            self.unsettled.extend(item.record.clone().map(|record| (item.op.object, record)));
+        }
         draft.unfinished.extend(origin);
         if let Some(record) = &item.record {
             draft.unfinished.insert((item.op.object, record.clone()));
@@ -99,7 +107,7 @@ impl Session<'_> {
                     if !seen || !self.shows(&item.op, self.world.get(object, id)) =>
                 {
                     let message = "written, and not read back";
-                    self.failed(item, "unknown", message, draft, report)?;
+                    self.failed(item, UNKNOWN, message, draft, report)?;
                 }
                 Outcome::Created { id } | Outcome::Updated { id } => {
                     let back = match item.op.kind {
@@ -131,7 +139,7 @@ impl Session<'_> {
                     self.refused(item, &refusal)?;
                     self.failed(item, &refusal.code, &refusal.message, draft, report)?;
                 }
-                Outcome::Unknown { message } => self.failed(item, "unknown", &message, draft, report)?,
+                Outcome::Unknown { message } => self.failed(item, UNKNOWN, &message, draft, report)?,
             }
         }
         Ok(())
@@ -171,7 +179,7 @@ impl Session<'_> {
 
     /// A create that met a record of the same key: it is a match, when there is exactly one and nobody has it.
     fn exists(
-        &self,
+        &mut self,
         item: &Sending,
         candidates: &[RecordId],
         message: &str,
