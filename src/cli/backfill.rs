@@ -3,7 +3,8 @@
 use super::error::{CliError, CliResult};
 use super::exit::Exit;
 use super::operate::{Done, Job, drive, syncs};
-use super::run::{Format, print};
+use super::output::{self, Format};
+use super::run::print;
 use super::{App, load};
 use crate::engine::{Only, Options};
 use crate::plan::ir::{FieldId, ObjectId, SyncId, SyncPlan};
@@ -52,12 +53,7 @@ pub fn run(app: &App, args: &Args) -> CliResult {
     match drive(app, &project, &plan, &options, &job)? {
         Done::Ran(report) => Ok(print(app, &report, args.format)),
         Done::Planned(set) => {
-            match args.format {
-                Format::Text => app.term.out(&changes::text(&set, app.term.colour_out, 40)),
-                Format::Json => {
-                    app.term.out(&(serde_json::to_string_pretty(&set).unwrap_or_default() + "\n"))
-                }
-            }
+            output::print(app, args.format, &set, |set| changes::text(set, app.term.colour_out, 40));
             Ok(Exit::Ok)
         }
     }

@@ -3,7 +3,8 @@
 use super::error::CliResult;
 use super::exit::Exit;
 use super::operate::{Done, Job, drive, state_failed};
-use super::run::{Format, print};
+use super::output::Format;
+use super::run::print;
 use super::target::Target;
 use super::{App, load};
 use crate::engine::{Only, Options};

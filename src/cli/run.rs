@@ -5,6 +5,7 @@ use super::error::CliResult;
 use super::exit::Exit;
 use super::load;
 use super::operate::{Done, Job, drive, syncs};
+use super::output::{self, Format};
 use crate::engine::Options;
 use crate::engine::report::{RunOutcome, RunReport};
 
@@ -28,14 +29,6 @@ pub struct Args {
     format: Format,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
-    /// For a terminal
-    Text,
-    /// One JSON document
-    Json,
-}
-
 pub fn run(app: &App, args: &Args) -> CliResult {
     let project = app.project()?;
     let plan = match load::plan(app, &project)? {
@@ -56,12 +49,7 @@ pub fn run(app: &App, args: &Args) -> CliResult {
 
 /// Prints a report and gives the exit code that goes with it.
 pub fn print(app: &App, report: &RunReport, format: Format) -> Exit {
-    match format {
-        Format::Text => app.term.out(&crate::report::run::text(report, app.term.colour_out)),
-        Format::Json => {
-            app.term.out(&serde_json::to_string_pretty(report).map(|text| text + "\n").unwrap_or_default());
-        }
-    }
+    output::print(app, format, report, |report| crate::report::run::text(report, app.term.colour_out));
     match report.outcome {
         RunOutcome::Ok => Exit::Ok,
         RunOutcome::Partial => Exit::Partial,

@@ -7,6 +7,7 @@ use super::error::CliResult;
 use super::exit::Exit;
 use super::load;
 use super::operate::state_failed;
+use super::output::{Format, print};
 use crate::report::count;
 use crate::state::{StateResult, Store};
 
@@ -16,14 +17,6 @@ pub struct Args {
     /// How to print it
     #[arg(long, value_enum, default_value = "text", value_name = "F")]
     format: Format,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    /// For a terminal
-    Text,
-    /// One JSON document
-    Json,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -77,12 +70,7 @@ pub fn run(app: &App, args: &Args) -> CliResult {
     };
     status.format_version = "1";
     status.env.clone_from(&project.env);
-    match args.format {
-        Format::Json => {
-            app.term.out(&serde_json::to_string_pretty(&status).map(|text| text + "\n").unwrap_or_default());
-        }
-        Format::Text => app.term.out(&text(&status)),
-    }
+    print(app, args.format, &status, text);
     Ok(Exit::Ok)
 }
 

@@ -64,11 +64,7 @@ pub fn run(app: &App, args: &Args) -> CliResult {
     }
     let report =
         engage(app, &project, &plan, Tier::Write, async |deps| undo(deps, &id, &shown.changes).await)?;
-    let format = match args.format {
-        Format::Text => run_command::Format::Text,
-        Format::Json => run_command::Format::Json,
-    };
-    Ok(run_command::print(app, &report, format))
+    Ok(run_command::print(app, &report, args.format))
 }
 
 fn find(project: &super::project::Project, run: &str) -> Result<String, CliError> {

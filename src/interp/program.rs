@@ -7,6 +7,7 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use super::eval::{Context, Env, Stop};
 use crate::calc::equal;
 use crate::plan::ir::{Arm, Expr, Field, Match, Row, Side, Sync, SyncId, SyncPlan, Transfer};
+use crate::plan::words::parts;
 use crate::record::Record;
 use crate::schema::FieldType;
 use crate::value::Value;
@@ -351,26 +352,6 @@ pub fn walk<'e>(expr: &'e Expr, visit: &mut dyn FnMut(&'e Expr)) {
     let mut open = vec![expr];
     while let Some(expr) = open.pop() {
         visit(expr);
-        match expr {
-            Expr::Let { value, body } => open.extend([&**value, &**body]),
-            Expr::Not(e) | Expr::Negate(e) | Expr::IsSet(e) | Expr::IsBlank(e) | Expr::IsPrivate(e) => {
-                open.push(e)
-            }
-            Expr::In { value, .. }
-            | Expr::Matches { value, .. }
-            | Expr::Convert { value, .. }
-            | Expr::MapValue { value, .. }
-            | Expr::MapSet { value, .. }
-            | Expr::MapStage { value, .. }
-            | Expr::MapScope { value, .. }
-            | Expr::MapOwner { value, .. }
-            | Expr::LinkedId { value, .. } => open.push(value),
-            Expr::Binary { left, right, .. } => open.extend([&**left, &**right]),
-            Expr::Between { value, low, high } => open.extend([&**value, &**low, &**high]),
-            Expr::If { condition, then, otherwise } => open.extend([&**condition, &**then, &**otherwise]),
-            Expr::Call { args, .. } => open.extend(args),
-            Expr::Associated { condition, .. } => open.extend(condition.as_deref()),
-            Expr::Literal(_) | Expr::Field { .. } | Expr::It | Expr::InList(_) | Expr::Linked(_) => {}
-        }
+        open.extend(parts(expr));
     }
 }
