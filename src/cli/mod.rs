@@ -24,6 +24,7 @@ mod findings;
 mod fmt;
 mod forget;
 mod graph;
+mod import;
 mod init;
 mod links;
 mod lint;
@@ -126,6 +127,8 @@ enum Command {
     Verify(verify::Args),
     /// Sync one record now, making its counterpart even if no rule asks for it
     Resync(resync::Args),
+    /// Let records take part that were there before a sync started
+    Import(import::Args),
     /// Bring a field of every linked pair in step
     Backfill(backfill::Args),
     /// What is not written, and why
@@ -233,6 +236,7 @@ fn dispatch(app: &App, command: Command) -> CliResult {
         Command::Why(args) => why::run(app, &args),
         Command::Verify(args) => verify::run(app, &args),
         Command::Resync(args) => resync::run(app, &args),
+        Command::Import(args) => import::run(app, &args),
         Command::Backfill(args) => backfill::run(app, &args),
         Command::Quarantine(args) => quarantine::run(app, &args),
         Command::Retry(args) => retry::run(app, &args),

@@ -173,6 +173,10 @@ impl Session<'_> {
         if found.life != Life::Live {
             return Ok(());
         }
+        if self.is_older(id, arm, side, here, found)? {
+            let why = "it was there before the sync started, and no mapped field changed since";
+            return self.skip(id, here, &record, "not-new", why, draft);
+        }
         let facts = self.facts();
         let arm = if side == Side::Left {
             match self.program(id)?.route(&facts, found) {

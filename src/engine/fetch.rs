@@ -18,6 +18,14 @@ pub const OVERLAP: i64 = 15 * 60 * 1000;
 /// Records between two commits of a listing.
 const PAGE: u32 = 200;
 
+/// What becomes of a record that a listing shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    Due,
+    /// It was there before the sync started.
+    Older,
+}
+
 /// Records to look at, by object.
 pub type Dirty = BTreeMap<ObjectId, BTreeSet<RecordId>>;
 
@@ -52,12 +60,16 @@ impl Session<'_> {
     /// A sync that runs for the first time (or whose scope or match rules changed) sees every record once.
     async fn list_new_sync(&mut self, id: SyncId) -> EngineResult<()> {
         let sync = self.sync(id)?;
-        let scope = serde_json::json!([
-            sync.filter_left,
-            sync.filter_right,
-            sync.arms.iter().map(|arm| &arm.matches).collect::<Vec<_>>(),
-            sync.route,
-        ]);
+        let mut scope = vec![
+            serde_json::json!(sync.filter_left),
+            serde_json::json!(sync.filter_right),
+            serde_json::json!(sync.arms.iter().map(|arm| &arm.matches).collect::<Vec<_>>()),
+            serde_json::json!(sync.route),
+        ];
+        if sync.start == Start::New {
+            scope.push("new".into());
+        }
+        let scope = serde_json::Value::Array(scope);
         let scope = blake3::hash(scope.to_string().as_bytes()).to_hex().to_string();
         let key = format!("scope:{}", sync.name);
         let known = self.store().meta(&key)?;
@@ -69,7 +81,13 @@ impl Session<'_> {
             .chain(sync.arms.iter().enumerate().map(|(index, arm)| (arm.right, Some(index))))
             .collect();
         for (object, arm) in objects {
-            self.list(id, object, arm, sync.start == Start::All || known.is_some()).await?;
+            let seen = match (sync.start, &known) {
+                (Start::All, _) => Seen::Due,
+                (Start::New, None) => Seen::Older,
+                // What is older stays so, and is looked at again: it may fit the new scope's pairs.
+                (Start::New, Some(_)) => Seen::Due,
+            };
+            self.list(id, object, arm, seen).await?;
         }
         self.store().atomically(|store| {
             store.set_meta(&key, &scope)?;
@@ -86,7 +104,7 @@ impl Session<'_> {
         sync: SyncId,
         object: ObjectId,
         arm: Option<usize>,
-        work: bool,
+        seen: Seen,
     ) -> EngineResult<()> {
         let plan = self.plan();
         let shape = self.shape(object)?.clone();
@@ -111,7 +129,7 @@ impl Session<'_> {
                 self.world.put(object, record);
             }
             let ids: Vec<RecordId> = ids.into_iter().map(RecordId::new).collect();
-            self.keep_page(sync, object, arm, &ids, work)?;
+            self.keep_page(sync, object, arm, &ids, seen)?;
             after = next;
             if after.is_none() {
                 break;
@@ -127,19 +145,22 @@ impl Session<'_> {
         object: ObjectId,
         arm: Option<usize>,
         ids: &[RecordId],
-        work: bool,
+        seen: Seen,
     ) -> EngineResult<()> {
         let (system, name) = (self.system_name(object), self.object_name(object));
         let side = if arm.is_none() { Side::Left } else { Side::Right };
         let now = self.now();
         self.store().atomically(|store| {
-            if work {
+            if seen == Seen::Due {
                 let texts: Vec<String> = ids.iter().map(ToString::to_string).collect();
                 store.observe(system, name, &texts, now)?;
             }
             for id in ids {
-                self.keep_keys(sync, arm, side, object, id)
-                    .map_err(|error| StateError::Other(error.to_string()))?;
+                let kept = self.keep_keys(sync, arm, side, object, id).and_then(|()| match seen {
+                    Seen::Due => Ok(()),
+                    Seen::Older => self.keep_older(sync, arm, side, object, id),
+                });
+                kept.map_err(|error| StateError::Other(error.to_string()))?;
             }
             Ok(())
         })?;

@@ -23,6 +23,7 @@ pub mod report;
 mod run;
 mod session;
 mod settle;
+pub mod start;
 pub mod undo;
 pub mod verify;
 pub mod why;

@@ -1,4 +1,5 @@
-//! A run about a part of the work: one record (`resync`), or one field of every pair (`backfill`).
+//! A run about a part of the work: one record (`resync`), chosen ones (`import`), or one field of every pair
+//! (`backfill`).
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -8,7 +9,7 @@ use super::error::{EngineError, EngineResult};
 use super::fetch::Dirty;
 use super::session::{Only, Session};
 use crate::merge::PairOutcome;
-use crate::plan::ir::{ObjectId, SyncId};
+use crate::plan::ir::{ObjectId, Side, SyncId};
 use crate::record::RecordId;
 use crate::state::{Bases, LinkState};
 
@@ -17,21 +18,11 @@ impl Session<'_> {
     pub(super) async fn narrowed(&mut self, due: Dirty) -> EngineResult<Dirty> {
         match self.options.only.clone() {
             Only::Everything => Ok(due),
-            Only::Record(object, id) => {
-                // New records elsewhere have to be known before a counterpart is looked for.
-                for sync in self.chosen() {
-                    self.read_dirty(sync, &due).await?;
-                }
-                self.world.forget(object, &id);
-                self.read(object, [id.clone()]).await?;
-                if self.world.get(object, &id).is_none() {
-                    return Err(EngineError::Missing(format!(
-                        "{}.{} {id} is deleted or not shown to us",
-                        self.system_name(object),
-                        self.object_name(object)
-                    )));
-                }
-                Ok(Dirty::from([(object, BTreeSet::from([id]))]))
+            Only::Record(object, id) => self.named(&due, vec![(object, id)]).await,
+            Only::Records(records) => {
+                let dirty = self.named(&due, records).await?;
+                self.let_in(&dirty)?;
+                Ok(dirty)
             }
             Only::Pairs { .. } => {
                 let mut dirty = Dirty::new();
@@ -44,6 +35,50 @@ impl Session<'_> {
                 Ok(dirty)
             }
         }
+    }
+
+    /// Records that somebody named, read anew.
+    async fn named(&mut self, due: &Dirty, records: Vec<(ObjectId, RecordId)>) -> EngineResult<Dirty> {
+        // New records elsewhere have to be known before a counterpart is looked for.
+        for sync in self.chosen() {
+            self.read_dirty(sync, due).await?;
+        }
+        let mut dirty = Dirty::new();
+        for (object, id) in records {
+            self.world.forget(object, &id);
+            dirty.entry(object).or_default().insert(id);
+        }
+        for (object, ids) in &dirty {
+            self.read(*object, ids.iter().cloned()).await?;
+            if let Some(id) = ids.iter().find(|id| self.world.get(*object, id).is_none()) {
+                return Err(EngineError::Missing(format!(
+                    "{}.{} {id} is deleted or not shown to us",
+                    self.system_name(*object),
+                    self.object_name(*object)
+                )));
+            }
+        }
+        Ok(dirty)
+    }
+
+    /// Records that were there before a sync started take part in it from now on, also when this run is cut off.
+    fn let_in(&self, dirty: &Dirty) -> EngineResult<()> {
+        for (object, ids) in dirty {
+            let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+            self.store().observe(self.system_name(*object), self.object_name(*object), &ids, self.now())?;
+        }
+        for id in self.chosen() {
+            let sync = self.sync(id)?;
+            let sides = std::iter::once((Side::Left, 0, sync.left));
+            let sides = sides.chain(sync.arms.iter().enumerate().map(|(n, arm)| (Side::Right, n, arm.right)));
+            for (side, arm, object) in sides {
+                let place = self.place(id, arm, side)?;
+                for record in dirty.get(&object).into_iter().flatten() {
+                    self.store().forget_older(&sync.name, place, record.as_str())?;
+                }
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn is_asked_for(&self, object: ObjectId, id: &RecordId) -> bool {

@@ -44,6 +44,18 @@ impl Counts {
     pub fn written(&self) -> u64 {
         self.created + self.updated + self.deleted + self.associated
     }
+
+    /// Adds another run's counts.
+    pub fn add(&mut self, more: &Counts) {
+        self.read += more.read;
+        self.created += more.created;
+        self.updated += more.updated;
+        self.deleted += more.deleted;
+        self.associated += more.associated;
+        self.skipped += more.skipped;
+        self.held += more.held;
+        self.failed += more.failed;
+    }
 }
 
 /// A record whose write was refused, or whose outcome is not known yet.

@@ -47,6 +47,8 @@ pub enum Only {
     Everything,
     /// One record, and its counterpart is made even if no rule asks for it.
     Record(ObjectId, RecordId),
+    /// These records, also when they were there before their sync started. The rules hold.
+    Records(Vec<(ObjectId, RecordId)>),
     /// Every linked pair of the chosen syncs; with a field, rows of this field alone. What was agreed on before does
     /// not count: the rows are merged as on the first day.
     Pairs { field: Option<String> },

@@ -135,6 +135,45 @@ impl Store {
         Ok(())
     }
 
+    /// A record that was there before the sync started, with the fingerprint of its mapped fields.
+    pub fn put_older(&self, sync: &str, place: &str, id: &str, mark: &str) -> StateResult<()> {
+        let mut insert = self.db.prepare_cached("INSERT OR REPLACE INTO older VALUES (?1, ?2, ?3, ?4)")?;
+        insert.execute([sync, place, id, mark])?;
+        Ok(())
+    }
+
+    /// The fingerprint of a record that was there before the sync started.
+    pub fn older_mark(&self, sync: &str, place: &str, id: &str) -> StateResult<Option<String>> {
+        let mut query =
+            self.db.prepare_cached("SELECT mark FROM older WHERE sync = ?1 AND place = ?2 AND id = ?3")?;
+        let mut rows = query.query([sync, place, id])?;
+        Ok(rows.next()?.map(|row| row.get(0)).transpose()?)
+    }
+
+    /// Records that were there before the sync started and don't take part yet, at most `limit`, by id.
+    pub fn older(&self, sync: &str, place: &str, limit: u64) -> StateResult<Vec<String>> {
+        let mut query = self
+            .db
+            .prepare_cached("SELECT id FROM older WHERE sync = ?1 AND place = ?2 ORDER BY id LIMIT ?3")?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = query.query_map(params![sync, place, limit], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    pub fn older_count(&self, sync: &str, place: &str) -> StateResult<u64> {
+        let mut query =
+            self.db.prepare_cached("SELECT count(*) FROM older WHERE sync = ?1 AND place = ?2")?;
+        Ok(query.query_row([sync, place], |row| row.get::<_, i64>(0))?.unsigned_abs())
+    }
+
+    /// The record takes part from now on, changed or not.
+    pub fn forget_older(&self, sync: &str, place: &str, id: &str) -> StateResult<()> {
+        let mut delete =
+            self.db.prepare_cached("DELETE FROM older WHERE sync = ?1 AND place = ?2 AND id = ?3")?;
+        delete.execute([sync, place, id])?;
+        Ok(())
+    }
+
     /// In the server's time.
     pub fn watermark(&self, system: &str, object: &str) -> StateResult<Option<Millis>> {
         let mut query =

@@ -26,6 +26,10 @@ CREATE TABLE IF NOT EXISTS match_key (
   PRIMARY KEY (sync, place, id, rule)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS match_by_key ON match_key (sync, rule, place, key);
+-- Records that were there before a sync of what is new started, with a fingerprint of their mapped fields.
+CREATE TABLE IF NOT EXISTS older (
+  sync TEXT NOT NULL, place TEXT NOT NULL, id TEXT NOT NULL, mark TEXT NOT NULL, PRIMARY KEY (sync, place, id)
+) STRICT, WITHOUT ROWID;
 -- Write-ahead journal: append-only, each row chained to the one before it.
 CREATE TABLE IF NOT EXISTS intent (
   seq INTEGER PRIMARY KEY, op TEXT NOT NULL UNIQUE, run TEXT NOT NULL, sync TEXT NOT NULL,

@@ -1,0 +1,128 @@
+//! What the behaviour tests do beyond running commands: people at their screens, and mappings of a test's own.
+
+use serde_json::{Value, json};
+
+use crate::support::{World, ask, err, out};
+
+/// The first person of both CRMs.
+pub const OWNER: &str = "70000001";
+
+/// Sent by `sync companies` of most tests: accounts and companies by domain.
+pub const COMPANIES: &str = r#"
+sync companies: hubspot.company <-> salesforce.Account {
+  match: domain(hubspot.domain) == domain(salesforce.Website)
+  conflict: hubspot within 5m
+  guard: creates 5000, updates 100%, deletes 0, blanks 25
+  map {
+    name                     <-> Name
+    domain                   <-> Website using web_address
+    city                     <-> BillingCity
+    phone                    <-> Phone
+  }
+}
+"#;
+
+pub const PEOPLE: &str = r#"
+sync people: hubspot.contact <-> salesforce.Contact {
+  filter hubspot: email is set
+  filter salesforce: Email is set
+  match: lower(hubspot.email) == lower(salesforce.Email)
+  conflict: hubspot within 5m
+  guard: creates 5000, updates 100%, deletes 0, blanks 25
+  associate company <-> AccountId through companies primary
+  map {
+    email                    <-> Email using email
+    firstname                <-> FirstName
+    lastname                 <-> LastName
+    jobtitle                 <-> Title
+  }
+}
+"#;
+
+impl World {
+    /// Two CRMs without records, and a project with these mappings alone.
+    pub fn empty(mappings: &str) -> World {
+        let world = World::new(0, 0, 0);
+        world.only(mappings);
+        world
+    }
+
+    /// The project's whole program.
+    pub fn only(&self, mappings: &str) {
+        for folder in ["mappings", "tests", "policies"] {
+            let _ = std::fs::remove_dir_all(self.path(folder));
+        }
+        std::fs::create_dir_all(self.path("mappings")).unwrap();
+        std::fs::write(self.path("mappings/all.twin"), mappings).unwrap();
+    }
+
+    /// One cycle that has to end well: exit code 0, or 3 where records are held.
+    pub fn sync(&self) -> Value {
+        self.json(&["run", "--format", "json"])
+    }
+
+    pub fn plan(&self) -> Value {
+        self.json(&["plan", "--format", "json"])
+    }
+
+    /// Both streams of a command that has to end with this code.
+    pub fn told(&self, code: i32, args: &[&str]) -> String {
+        let output = self.run(args);
+        let text = format!("{}{}", out(&output), err(&output));
+        assert_eq!(output.status.code(), Some(code), "{args:?}\n{text}");
+        text
+    }
+
+    fn hubspot_person(&self, call: &str, body: &Value) -> Value {
+        let answer = ask(&self.sandbox.hubspot, "POST", &format!("/_sandbox/{call}"), Some(body));
+        assert!(answer.get("category").is_none(), "{call} {body}: {answer}");
+        answer
+    }
+
+    /// A person makes a HubSpot record.
+    pub fn hubspot(&self, object: &str, properties: Value) -> String {
+        let answer = self.hubspot_person("edit", &json!({ "object": object, "properties": properties }));
+        answer["id"].as_str().unwrap().to_owned()
+    }
+
+    /// A person makes a Salesforce record.
+    pub fn salesforce(&self, object: &str, fields: Value) -> String {
+        let body = json!({ "object": object, "fields": fields });
+        let answer = ask(&self.sandbox.salesforce, "POST", "/_sandbox/create", Some(&body));
+        answer["id"].as_str().unwrap_or_else(|| panic!("{object} {body}: {answer}")).to_owned()
+    }
+
+    pub fn salesforce_edit(&self, object: &str, id: &str, fields: Value) {
+        let body = json!({ "object": object, "id": id, "fields": fields });
+        let answer = ask(&self.sandbox.salesforce, "POST", "/_sandbox/edit", Some(&body));
+        assert_eq!(answer["success"], true, "{object} {body}: {answer}");
+    }
+
+    /// How many records of an object there are.
+    pub fn count(&self, object: &str) -> usize {
+        self.query(&format!("SELECT Id FROM {object}")).len()
+    }
+
+    /// Reasons for which a record is left alone, as a dry-run tells them.
+    pub fn skips(&self, record: &str) -> Vec<String> {
+        let plan = self.plan();
+        let skips = plan["skips"].as_array().unwrap().iter().filter(|skip| skip["record"] == record);
+        skips.map(|skip| skip["reason"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// A company with its e-mail domain, owned by somebody whom both CRMs know.
+    pub fn company(&self, name: &str) -> String {
+        let domain = format!("{}.example", name.to_lowercase());
+        self.hubspot("companies", json!({ "name": name, "domain": domain, "hubspot_owner_id": OWNER }))
+    }
+
+    pub fn account(&self, name: &str) -> String {
+        let website = format!("https://{}.example", name.to_lowercase());
+        self.salesforce("Account", json!({ "Name": name, "Website": website }))
+    }
+
+    pub fn faults(&self, plan: &Value) {
+        let answer = ask(&self.sandbox.hubspot, "POST", "/_sandbox/faults", Some(plan));
+        assert!(answer["happened"].is_object() || answer["happened"].is_array(), "{answer}");
+    }
+}
