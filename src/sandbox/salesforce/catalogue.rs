@@ -154,6 +154,20 @@ pub fn object_of(value: Value) -> Map<String, Value> {
     }
 }
 
+/// The describe of a custom object with its name field and system fields.
+pub fn custom_object(name: &str, label: &str, plural: &str, prefix: &str) -> Value {
+    let mut fields = vec![system_id("Record"), field("IsDeleted boolean d")];
+    fields.extend(["OwnerId reference cud User", "Name string(80) cunkN"].iter().map(|line| field(line)));
+    fields.extend(SYSTEM.lines().map(field));
+    json!({
+        "name": name, "label": label, "labelPlural": plural, "keyPrefix": prefix, "custom": true,
+        "createable": true, "updateable": true, "deletable": true, "undeletable": true, "replicateable": true,
+        "queryable": true, "retrieveable": true, "searchable": true, "layoutable": true, "triggerable": true,
+        "sobjectDescribeOption": "FULL", "fields": fields,
+        "supportedScopes": [{"label": format!("All {plural}"), "name": "everything"}],
+    })
+}
+
 fn small_object((name, prefix, plural, flags, fields): &Small) -> Object {
     let has = |flag: char| flags.contains(flag);
     let label = label(name);

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::bin;
 use super::dml::{self, Upserted};
 use super::doc::{Doc, list, object};
 use super::fault::Fault;
@@ -231,7 +232,7 @@ fn delete(org: &mut Org, call: &Call<'_>) -> Result<Reply, Fault> {
         let id = Id::parse(text)
             .ok_or_else(|| Fault::record("MALFORMED_ID", format!("malformed id {text}"), [""; 0]))?;
         let (at, _) = org.find(id).ok_or_else(|| as_item(Fault::not_found()))?;
-        dml::delete(org, &who, at, id).map(|()| (id, None)).map_err(as_item)
+        bin::delete(org, &who, at, id).map(|()| (id, None)).map_err(as_item)
     };
     Ok(Reply::json(200, each(org, &ids, call.flag("allOrNone"), None, work)))
 }

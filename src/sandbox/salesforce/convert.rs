@@ -180,7 +180,7 @@ fn reference(org: &Org, field: &Field, text: &str) -> Result<Cell, Fault> {
     let prefixes: Vec<&str> = field
         .refers
         .iter()
-        .filter_map(|name| org.schema.find(name))
+        .filter_map(|name| org.schema.find_any(name))
         .map(|(_, object)| object.key_prefix.as_str())
         .collect();
     if !prefixes.is_empty() && !prefixes.contains(&id.prefix()) {

@@ -87,8 +87,8 @@ fn opportunity(org: &Org, object: &Object, row: &Row, field: &str) -> Cell {
 
 /// The row of OpportunityStage with this API name.
 pub fn stage_row<'a>(org: &'a Org, name: &str) -> Option<(&'a Object, &'a Row)> {
-    let (at, stages) = org.schema.find("OpportunityStage")?;
-    let (api_name, _) = stages.find("ApiName")?;
+    let (at, stages) = org.schema.find_any("OpportunityStage")?;
+    let (api_name, _) = stages.find_any("ApiName")?;
     let row = org.table(at)?.live().find(|row| row.cell(api_name).as_text() == Some(name))?;
     Some((stages, row))
 }
@@ -113,7 +113,7 @@ fn account_of(org: &Org, targets: &[Cell]) -> Cell {
 fn address(org: &Org, object: &Object, row: &Row, prefix: &str) -> Cell {
     let read = |part: &str| org.read_by_name(object, row, &format!("{prefix}{part}"));
     let mut parts: Vec<(&'static str, Cell)> = vec![("city", read("City")), ("country", read("Country"))];
-    if object.find(&format!("{prefix}CountryCode")).is_some() {
+    if object.find_any(&format!("{prefix}CountryCode")).is_some() {
         parts.push(("countryCode", read("CountryCode")));
     }
     parts.extend([
@@ -123,7 +123,7 @@ fn address(org: &Org, object: &Object, row: &Row, prefix: &str) -> Cell {
         ("postalCode", read("PostalCode")),
         ("state", read("State")),
     ]);
-    if object.find(&format!("{prefix}StateCode")).is_some() {
+    if object.find_any(&format!("{prefix}StateCode")).is_some() {
         parts.push(("stateCode", read("StateCode")));
     }
     parts.push(("street", read("Street")));

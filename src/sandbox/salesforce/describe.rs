@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::doc::{Doc, list, object};
 use super::fault::Fault;
 use super::ids::Id;
-use super::meta::{CHILDREN, Field, Object};
+use super::meta::{Access, Field, Object};
 use super::org::Org;
 use super::reply::{Call, Reply};
 use super::time;
@@ -47,7 +47,7 @@ pub fn global(org: &Org, call: &Call<'_>) -> Reply {
     if not_modified(org, call) {
         return Reply::empty(304);
     }
-    let mut objects: Vec<&Object> = org.schema.all().map(|(_, o)| o).filter(|o| o.visible).collect();
+    let mut objects: Vec<&Object> = org.schema.all().map(|(_, o)| o).filter(|o| o.visible()).collect();
     objects.sort_by(|a, b| a.name.cmp(&b.name));
     let doc = object([
         ("encoding", "UTF-8".into()),
@@ -70,7 +70,10 @@ fn not_modified(org: &Org, call: &Call<'_>) -> bool {
 fn brief(meta: &Object, version: u16) -> Doc {
     let mut doc = object([]);
     for key in SUMMARY {
-        let value = meta.json.get(*key).map_or(Doc::Null, Doc::from);
+        let value = match *key {
+            "createable" | "updateable" | "deletable" => Doc::Bool(meta.takes(key)),
+            _ => meta.json.get(*key).map_or(Doc::Null, Doc::from),
+        };
         let value = if value == Doc::Null
             && !matches!(*key, "associateEntityType" | "associateParentEntity" | "keyPrefix")
         {
@@ -140,11 +143,12 @@ pub fn full(org: &Org, meta: &Object, version: u16) -> Doc {
         let doc = match key.as_str() {
             "urls" => urls(meta, version),
             "childRelationships" => children(org, meta),
+            "createable" | "updateable" | "deletable" => Doc::Bool(meta.takes(key)),
             _ => Doc::from(value),
         };
         members.push((key.clone().into(), doc));
     }
-    let fields = list(meta.live_fields().map(|(_, field)| describe_field(&org.schema.usual, field)));
+    let fields = list(meta.seen_fields().map(|(_, field)| describe_field(&org.schema.usual, field)));
     members.push(("fields".into(), fields));
     members.push(("recordTypeInfos".into(), record_types(meta, version)));
     if !meta.json.contains_key("urls") {
@@ -159,23 +163,25 @@ pub fn full(org: &Org, meta: &Object, version: u16) -> Doc {
 pub fn describe_field(usual: &Map<String, Value>, field: &Field) -> Doc {
     let mut members = usual.clone();
     members.extend(field.json.iter().map(|(key, value)| (key.clone(), value.clone())));
+    if field.access == Access::Read {
+        members.extend(["createable", "updateable"].map(|key| (key.to_owned(), Value::Bool(false))));
+    }
     Doc::from(&Value::Object(members))
 }
 
 fn children(org: &Org, meta: &Object) -> Doc {
-    let known = CHILDREN.iter().filter(|child| child.parent == meta.name);
-    let shown = known.filter(|child| {
-        org.schema.find(child.object).is_some_and(|(_, object)| object.find(child.field).is_some())
+    let shown = org.schema.children(&meta.name).filter(|child| {
+        org.schema.find(&child.object).is_some_and(|(_, object)| object.find(&child.field).is_some())
     });
     list(shown.map(|child| {
         object([
             ("cascadeDelete", child.cascade.into()),
-            ("childSObject", child.object.into()),
+            ("childSObject", child.object.to_string().into()),
             ("deprecatedAndHidden", false.into()),
-            ("field", child.field.into()),
+            ("field", child.field.to_string().into()),
             ("junctionIdListNames", Doc::List(Vec::new())),
             ("junctionReferenceTo", Doc::List(Vec::new())),
-            ("relationshipName", child.name.into()),
+            ("relationshipName", child.name.as_deref().map(str::to_owned).into()),
             ("restrictedDelete", false.into()),
         ])
     }))
@@ -219,7 +225,7 @@ fn layouts(meta: &Object, only: Option<Id>) -> Doc {
     let wanted = |id: Id| only.is_none_or(|only| only == id);
     let mapping = |id: Id, name: &str, developer_name: &str, default: bool| {
         let picklists =
-            meta.live_fields().filter(|(_, field)| !field.choices.is_empty()).map(|(_, field)| {
+            meta.seen_fields().filter(|(_, field)| !field.choices.is_empty()).map(|(_, field)| {
                 object([("picklistName", (&field.name).into()), ("picklistValues", offered(meta, id, field))])
             });
         object([

@@ -11,8 +11,9 @@ use super::derived;
 use super::doc::Doc;
 use super::fault::Fault;
 use super::ids::Id;
-use super::meta::{CHILDREN, Field, Object, Type};
+use super::meta::{Access, Field, Object, Type};
 use super::org::{Org, Who};
+use super::rules;
 use super::store::Row;
 
 /// What a write sets, by field.
@@ -36,6 +37,9 @@ pub enum Upserted {
 pub fn create(org: &mut Org, who: &Who, object: usize, body: &Map<String, Value>) -> Result<Id, Fault> {
     org.transaction(|org| {
         let meta = org.schema.get(object).ok_or_else(Fault::not_found)?;
+        if meta.flag("createable") && !meta.takes("createable") {
+            return Err(no_access());
+        }
         if !meta.flag("createable") {
             let message = format!("entity type {} does not support create", meta.name);
             return Err(Fault::new(400, "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message));
@@ -46,18 +50,21 @@ pub fn create(org: &mut Org, who: &Who, object: usize, body: &Map<String, Value>
         unique(org, object, meta, None, &changes)?;
         check_owner(org, meta, &changes)?;
         let (name, prefix) = (meta.name.clone(), meta.key_prefix.clone());
-        let now = org.now();
+        let at = org.stamp();
         let id =
             org.tables.get_mut(object).map(|table| table.next_id(&prefix)).ok_or_else(Fault::not_found)?;
-        let mut row = Row::new(id, now, who.user);
+        let mut row = Row::new(id, at, who.user);
         let logged = log_fields(org, object, &changes);
+        let changed: Vec<u16> = changes.keys().copied().collect();
         for (field, cell) in changes {
             row.set(field, cell);
         }
         row.shrink();
+        rules::check(org, who, object, &row, &changed)?;
         org.put(object, row);
         org.record("create", &name, id, &who.by, logged);
         after_insert(org, who, object, id);
+        org.react(who, object, id, &changed);
         Ok(id)
     })
 }
@@ -72,6 +79,9 @@ pub fn update(
     org.transaction(|org| {
         let row = live(org, object, id)?.clone();
         let meta = org.schema.get(object).ok_or_else(Fault::not_found)?;
+        if meta.flag("updateable") && !meta.takes("updateable") {
+            return Err(no_access());
+        }
         if !meta.flag("updateable") {
             let message = format!("entity type {} does not support update", meta.name);
             return Err(Fault::new(400, "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message));
@@ -88,75 +98,59 @@ pub fn update(
         let name = meta.name.clone();
         let logged = log_fields(org, object, &changes);
         let mut row = row;
+        let mut changed: Vec<u16> = Vec::new();
         for (field, cell) in changes {
+            if *row.cell(field) != cell {
+                changed.push(field);
+            }
             row.set(field, cell);
         }
+        rules::check(org, who, object, &row, &changed)?;
         touch(org, who, &mut row);
         org.put(object, row);
         org.record("update", &name, id, &who.by, logged);
         after_update(org, object, id);
+        org.react(who, object, id, &changed);
         Ok(())
     })
 }
 
-/// To the recycle bin, with the records that depend on it.
-pub fn delete(org: &mut Org, who: &Who, object: usize, id: Id) -> Result<(), Fault> {
-    org.transaction(|org| {
-        live(org, object, id)?;
-        let meta = org.schema.get(object).ok_or_else(Fault::not_found)?;
-        if !meta.flag("deletable") {
-            let message = format!("entity type {} does not support delete", meta.name);
-            return Err(Fault::new(400, "INSUFFICIENT_ACCESS_OR_READONLY", message));
-        }
-        bin(org, who, object, id);
-        Ok(())
-    })
+/// Marks a row as changed now, or a little earlier where changes become visible late.
+pub fn touch(org: &mut Org, who: &Who, row: &mut Row) {
+    let at = org.stamp().max(row.created);
+    row.modified = at;
+    row.stamp = at;
+    row.modified_by = who.user;
 }
 
-fn bin(org: &mut Org, who: &Who, object: usize, id: Id) {
-    let Some(meta) = org.schema.get(object) else { return };
-    let (name, at) = (meta.name.clone(), org.now());
-    let Some(mut row) = org.table(object).and_then(|table| table.get(id)).cloned() else { return };
-    if row.deleted.is_some() {
-        return;
+/// Sets what no client may set, without the rules for clients.
+pub fn set_by_platform(
+    org: &mut Org,
+    who: &Who,
+    object: usize,
+    id: Id,
+    action: &'static str,
+    cells: Vec<(&str, Cell)>,
+) -> Result<(), Fault> {
+    let mut row = live(org, object, id)?.clone();
+    let meta = org.schema.get(object).ok_or_else(Fault::not_found)?;
+    let name = meta.name.clone();
+    let mut logged = BTreeMap::new();
+    for (field, cell) in cells {
+        let Some((place, _)) = meta.find_any(field) else { continue };
+        logged.insert(field.to_owned(), cell.json());
+        row.set(place, cell);
     }
-    row.deleted = Some(at);
     touch(org, who, &mut row);
     org.put(object, row);
-    org.record("archive", &name, id, &who.by, BTreeMap::new());
-    for (child, field, cascade) in dependants(org, &name) {
-        let Some(table) = org.table(child) else { continue };
-        let ids: Vec<Id> =
-            table.live().filter(|row| row.cell(field).as_id() == Some(id)).map(|row| row.id).collect();
-        for dependant in ids {
-            if cascade {
-                bin(org, who, child, dependant);
-            } else if let Some(mut row) = org.table(child).and_then(|table| table.get(dependant)).cloned() {
-                row.set(field, Cell::Null);
-                org.put(child, row);
-            }
-        }
-    }
+    org.record(action, &name, id, &who.by, logged);
+    Ok(())
 }
 
-/// (object, field, cascade) of the relationships from a parent.
-pub fn dependants(org: &Org, parent: &str) -> Vec<(usize, u16, bool)> {
-    CHILDREN
-        .iter()
-        .filter(|child| child.parent == parent)
-        .filter_map(|child| {
-            let (at, object) = org.schema.all().find(|(_, object)| object.name == child.object)?;
-            let (field, _) = object.find(child.field)?;
-            Some((at, field, child.cascade))
-        })
-        .collect()
-}
-
-fn touch(org: &Org, who: &Who, row: &mut Row) {
-    let now = org.now();
-    row.modified = now;
-    row.stamp = now;
-    row.modified_by = who.user;
+pub fn no_access() -> Fault {
+    let fault =
+        Fault::record("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id", [""; 0]);
+    Fault { status: 403, ..fault }
 }
 
 /// The row, unless it is unknown or in the recycle bin.
@@ -240,7 +234,7 @@ fn changes(org: &Org, meta: &Object, verb: Verb, body: &Map<String, Value>) -> R
             return Err(Fault::new(400, "INVALID_FIELD", message));
         }
         let may = if verb == Verb::Insert { field.createable } else { field.updateable };
-        if may {
+        if may && field.access == Access::Edit {
             changes.insert(at, convert::cell(org, field, json)?);
         } else {
             refused.push(field.name.clone());
@@ -332,7 +326,7 @@ fn stage_defaults(org: &Org, meta: &Object, row: &Row, changes: &mut Changes) {
     if meta.name != "Opportunity" {
         return;
     }
-    let Some((stage_at, _)) = meta.find("StageName") else { return };
+    let Some((stage_at, _)) = meta.find_any("StageName") else { return };
     let Some(Cell::Text(stage)) = changes.get(&stage_at).cloned() else { return };
     if row.cell(stage_at).as_text() == Some(&stage) {
         return;
@@ -345,7 +339,7 @@ fn stage_defaults(org: &Org, meta: &Object, row: &Row, changes: &mut Changes) {
     for (name, cell) in
         [("Probability", probability), ("ForecastCategoryName", category), ("LastStageChangeDate", stamp)]
     {
-        if let Some((at, _)) = meta.find(name)
+        if let Some((at, _)) = meta.find_any(name)
             && !(name == "LastStageChangeDate" && row.id == Id::MASTER)
         {
             changes.entry(at).or_insert(cell);
@@ -391,7 +385,7 @@ fn unique(org: &Org, object: usize, meta: &Object, own: Option<Id>, changes: &Ch
 }
 
 fn check_owner(org: &Org, meta: &Object, changes: &Changes) -> Result<(), Fault> {
-    let Some(owner) = meta.find("OwnerId").and_then(|(at, _)| changes.get(&at)?.as_id()) else {
+    let Some(owner) = meta.find_any("OwnerId").and_then(|(at, _)| changes.get(&at)?.as_id()) else {
         return Ok(());
     };
     let Some((at, row)) = org.find(owner) else { return Ok(()) };
@@ -419,7 +413,7 @@ fn after_insert(org: &mut Org, who: &Who, object: usize, id: Id) {
                 .and_then(|table| table.get(id))
                 .and_then(|row| org.read_by_name(meta, row, "ContactId").as_id());
             let Some(contact) = contact else { return };
-            let Some((roles, _)) = org.schema.find("OpportunityContactRole") else { return };
+            let Some((roles, _)) = org.schema.find_any("OpportunityContactRole") else { return };
             let mut body = Map::new();
             body.insert("OpportunityId".into(), id.to_string().into());
             body.insert("ContactId".into(), contact.to_string().into());
@@ -441,7 +435,8 @@ fn after_update(org: &mut Org, object: usize, id: Id) {
 /// One primary contact role per opportunity: the newest takes it from the others.
 fn one_primary(org: &mut Org, object: usize, id: Id) {
     let Some(meta) = org.schema.get(object) else { return };
-    let (Some((primary, _)), Some((of, _))) = (meta.find("IsPrimary"), meta.find("OpportunityId")) else {
+    let (Some((primary, _)), Some((of, _))) = (meta.find_any("IsPrimary"), meta.find_any("OpportunityId"))
+    else {
         return;
     };
     let Some(table) = org.table(object) else { return };

@@ -1,6 +1,7 @@
 //! Daily API calls, and `/limits`.
 
 use super::doc::{Doc, list, object};
+use super::fault::Fault;
 use super::org::Org;
 use super::reply::{Call, Reply};
 use super::time::DAY;
@@ -9,23 +10,41 @@ use super::time::DAY;
 #[derive(Debug)]
 pub struct Usage {
     pub max: u64,
+    /// Whether calls beyond the maximum are refused; at first the platform lets them pass.
+    pub hard: bool,
     /// (start of the hour, calls)
     hours: Vec<(i64, u64)>,
 }
 
 impl Default for Usage {
     fn default() -> Self {
-        Self { max: 15_000_000, hours: Vec::new() }
+        Self { max: 15_000_000, hard: false, hours: Vec::new() }
     }
 }
 
 impl Usage {
-    pub fn count(&mut self, now: i64) {
+    /// # Errors
+    /// When the day's calls are used up.
+    pub fn count(&mut self, now: i64) -> Result<(), Fault> {
+        if self.hard && self.used(now) >= self.max {
+            return Err(Fault::new(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."));
+        }
         self.hours.retain(|(hour, _)| now - hour < DAY);
         let hour = now - now.rem_euclid(super::time::HOUR);
         match self.hours.last_mut() {
             Some((last, calls)) if *last == hour => *calls += 1,
             _ => self.hours.push((hour, 1)),
+        }
+        Ok(())
+    }
+
+    /// Sets how many calls are left of the day's.
+    pub fn set(&mut self, now: i64, max: u64, remaining: Option<u64>) {
+        self.max = max;
+        self.hard = true;
+        if let Some(remaining) = remaining {
+            let hour = now - now.rem_euclid(super::time::HOUR);
+            self.hours = vec![(hour, max.saturating_sub(remaining))];
         }
     }
 
@@ -73,7 +92,7 @@ pub fn limits(usage: &Usage, now: i64) -> Reply {
 /// `/limits/recordCount?sObjects=Account,Contact`
 pub fn record_count(org: &Org, call: &Call<'_>) -> Reply {
     let wanted = call.request.param("sObjects");
-    let counts = org.schema.all().filter(|(_, meta)| meta.visible).filter(|(_, meta)| {
+    let counts = org.schema.all().filter(|(_, meta)| meta.visible()).filter(|(_, meta)| {
         wanted.is_none_or(|names| names.split(',').any(|name| name.trim().eq_ignore_ascii_case(&meta.name)))
     });
     let counts = counts.map(|(at, meta)| {

@@ -3,6 +3,7 @@
 //! A field's place in its object never changes, because rows refer to it; a field that an admin deletes stays as a
 //! gap. The describe JSON is kept as it is and handed out again.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
@@ -58,6 +59,15 @@ pub struct Choice {
     pub valid_for: Option<Vec<u8>>,
 }
 
+/// What a user may do with a field or an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Access {
+    None,
+    Read,
+    #[default]
+    Edit,
+}
+
 /// One field, as far as rules need it. `json` is its describe without the members that are as usual.
 #[derive(Debug, Clone, Default)]
 pub struct Field {
@@ -88,6 +98,10 @@ pub struct Field {
     pub default: Option<Value>,
     /// Deleted by an admin.
     pub gone: bool,
+    /// Made through an API: nobody sees it until a permission set shows it.
+    pub granted: bool,
+    /// What the user of the request at hand may do with it.
+    pub access: Access,
     pub source: Source,
     pub json: Map<String, Value>,
 }
@@ -124,6 +138,8 @@ impl Field {
             choices: items("picklistValues").iter().map(Choice::from_json).collect(),
             default: json.get("defaultValue").filter(|value| !value.is_null()).cloned(),
             gone: false,
+            granted: false,
+            access: Access::Edit,
             source: Source::Stored,
             wire,
             json,
@@ -204,8 +220,8 @@ pub struct Object {
     pub fields: Vec<Field>,
     by_name: BTreeMap<String, u16>,
     pub record_types: Vec<RecordType>,
-    /// Shown, or refused as an unknown type (permission loss).
-    pub visible: bool,
+    /// What the user of the request at hand may do with it; without any access it is an unknown type.
+    pub access: Access,
 }
 
 impl Object {
@@ -222,7 +238,7 @@ impl Object {
             fields: Vec::new(),
             by_name: BTreeMap::new(),
             record_types: Vec::new(),
-            visible: true,
+            access: Access::Edit,
             json,
         };
         for field in fields {
@@ -264,10 +280,21 @@ impl Object {
         }
     }
 
-    /// By name, without regard to case.
+    /// By name, without regard to case, of the fields that the user sees.
     pub fn find(&self, name: &str) -> Option<(u16, &Field)> {
+        self.find_any(name).filter(|(_, field)| field.access != Access::None)
+    }
+
+    /// Also what is hidden from the user: for what the platform does by itself.
+    pub fn find_any(&self, name: &str) -> Option<(u16, &Field)> {
         let at = *self.by_name.get(&name.to_ascii_lowercase())?;
         self.fields.get(usize::from(at)).filter(|field| !field.gone).map(|field| (at, field))
+    }
+
+    /// Also a deleted one, for admins.
+    pub fn field_mut(&mut self, name: &str) -> Option<&mut Field> {
+        let at = *self.by_name.get(&name.to_ascii_lowercase())?;
+        self.fields.get_mut(usize::from(at))
     }
 
     pub fn field(&self, at: u16) -> Option<&Field> {
@@ -293,16 +320,30 @@ impl Object {
         let numbered = self.fields.iter().enumerate().map(|(at, field)| (at as u16, field));
         numbered.filter(|(_, field)| !field.gone)
     }
+
+    /// The fields that the user sees.
+    pub fn seen_fields(&self) -> impl Iterator<Item = (u16, &Field)> {
+        self.live_fields().filter(|(_, field)| field.access != Access::None)
+    }
+
+    pub fn visible(&self) -> bool {
+        self.access != Access::None
+    }
+
+    /// Whether the object takes this (`createable`, `updateable`, `deletable`), from this user.
+    pub fn takes(&self, flag: &str) -> bool {
+        self.flag(flag) && self.access == Access::Edit
+    }
 }
 
 /// A relationship seen from its parent.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Child {
-    pub parent: &'static str,
-    pub object: &'static str,
-    pub field: &'static str,
+    pub parent: Cow<'static, str>,
+    pub object: Cow<'static, str>,
+    pub field: Cow<'static, str>,
     /// For subqueries; `None`: it cannot be queried from the parent.
-    pub name: Option<&'static str>,
+    pub name: Option<Cow<'static, str>>,
     /// Deleting the parent deletes these.
     pub cascade: bool,
 }
@@ -314,11 +355,17 @@ const fn child(
     name: &'static str,
     cascade: bool,
 ) -> Child {
-    Child { parent, object, field, name: Some(name), cascade }
+    Child {
+        parent: Cow::Borrowed(parent),
+        object: Cow::Borrowed(object),
+        field: Cow::Borrowed(field),
+        name: Some(Cow::Borrowed(name)),
+        cascade,
+    }
 }
 
-/// Relationships among the objects of the simulated org.
-pub const CHILDREN: &[Child] = &[
+/// Relationships among the objects of a new org.
+static CHILDREN: &[Child] = &[
     child("Account", "Account", "ParentId", "ChildAccounts", false),
     child("Account", "Contact", "AccountId", "Contacts", true),
     child("Account", "Opportunity", "AccountId", "Opportunities", true),
@@ -338,6 +385,8 @@ pub struct Schema {
     pub(super) by_name: BTreeMap<String, usize>,
     /// What a field describe has when a field says nothing else.
     pub usual: Map<String, Value>,
+    /// Relationships that admins made.
+    pub lookups: Vec<Child>,
 }
 
 impl Schema {
@@ -351,7 +400,18 @@ impl Schema {
     /// By name, without regard to case; hidden objects are not found.
     pub fn find(&self, name: &str) -> Option<(usize, &Object)> {
         let at = *self.by_name.get(&name.to_ascii_lowercase())?;
-        self.objects.get(at).filter(|object| object.visible).map(|object| (at, object))
+        self.objects.get(at).filter(|object| object.visible()).map(|object| (at, object))
+    }
+
+    /// Also hidden ones: for what the platform does by itself.
+    pub fn find_any(&self, name: &str) -> Option<(usize, &Object)> {
+        let at = *self.by_name.get(&name.to_ascii_lowercase())?;
+        self.objects.get(at).map(|object| (at, object))
+    }
+
+    /// The relationships from a parent.
+    pub fn children(&self, parent: &str) -> impl Iterator<Item = &Child> {
+        CHILDREN.iter().chain(&self.lookups).filter(move |child| child.parent == parent)
     }
 
     /// Also hidden ones, for admins.

@@ -2,7 +2,10 @@
 //!
 //! Deliberately not here: Apex, sharing of single records, reports, files, Bulk API 1, streaming.
 
+mod access;
 mod admin;
+mod automation;
+mod bin;
 mod catalogue;
 mod cell;
 mod collections;
@@ -12,9 +15,12 @@ mod derived;
 mod describe;
 mod dml;
 mod doc;
+mod drift;
 mod fault;
 mod ids;
+mod lead;
 mod limits;
+mod merge;
 mod meta;
 mod oauth;
 mod org;
@@ -22,6 +28,7 @@ mod query;
 mod replication;
 mod reply;
 mod rows;
+mod rules;
 mod seed;
 mod session;
 mod soql;
@@ -73,7 +80,7 @@ impl Salesforce {
         let mut org = Org::new(clock, log, org_id, integration_user, schema);
         seed::seed(&mut org, universe);
         let mut sessions = Sessions::default();
-        let who = Who { user: integration_user, by: "api".to_owned() };
+        let who = Who::new(integration_user, "api");
         sessions.open(start.token.to_owned(), Session { who, until: None });
         Self {
             org,
@@ -85,9 +92,12 @@ impl Salesforce {
     }
 
     fn answer(&mut self, request: &Request) -> Result<Reply, Fault> {
+        self.org.act_as(None);
+        self.org.run_due();
+        bin::expire(&mut self.org);
         match request.segments().as_slice() {
             ["_sandbox", path @ ..] => {
-                let who = Who { user: self.org.integration_user, by: "admin".to_owned() };
+                let who = Who::new(self.org.integration_user, "admin");
                 admin::route(self, &Call { version: NEWEST, who, request }, path)
             }
             ["services", "data"] => Ok(Reply::json(200, session::versions())),
@@ -124,10 +134,12 @@ impl Salesforce {
 
     /// A counted call.
     fn data(&mut self, request: &Request, version: u16, path: &[&str]) -> Result<Reply, Fault> {
-        let who = self.who(request)?;
+        let mut who = self.who(request)?;
+        who.allow_duplicates = allows_duplicates(request);
         let now = self.org.now();
-        self.usage.count(now);
+        self.usage.count(now)?;
         self.org.log.count("salesforce", "api");
+        self.org.act_as(Some(who.user));
         let call = Call { version, who, request };
         let reply = self.route(&call, path).unwrap_or_else(Reply::from);
         Ok(reply.with("Sforce-Limit-Info", self.usage.header(now)))
@@ -135,7 +147,8 @@ impl Salesforce {
 
     /// A subrequest, its path without `/services/data/vXX.X`. Not counted by itself.
     fn inner(&mut self, version: u16, who: &Who, request: &Request) -> Reply {
-        let call = Call { version, who: who.clone(), request };
+        let who = Who { allow_duplicates: allows_duplicates(request), ..who.clone() };
+        let call = Call { version, who, request };
         self.route(&call, &request.segments()).unwrap_or_else(Reply::from)
     }
 
@@ -164,8 +177,25 @@ impl Face for Salesforce {
             Some("1" | "true") => Layout::Pretty,
             _ => Layout::Compact,
         };
-        self.answer(request).unwrap_or_else(Reply::from).into_response(layout)
+        let reply = self.answer(request).unwrap_or_else(Reply::from);
+        let skew = self.org.settings.skew_ms;
+        let reply = if skew == 0 {
+            reply
+        } else {
+            reply.with("Date", time::http_date(self.org.clock.now().0 + skew))
+        };
+        reply.into_response(layout)
     }
+}
+
+/// `Sforce-Duplicate-Rule-Header: allowSave=true`
+fn allows_duplicates(request: &Request) -> bool {
+    let options = request.header("sforce-duplicate-rule-header").unwrap_or_default();
+    options.split([';', ',']).any(|option| {
+        option.split_once('=').is_some_and(|(name, value)| {
+            name.trim().eq_ignore_ascii_case("allowSave") && value.trim().eq_ignore_ascii_case("true")
+        })
+    })
 }
 
 /// 62 for `v62.0`.

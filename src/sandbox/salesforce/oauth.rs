@@ -133,7 +133,7 @@ fn issue(
     let now = org.clock.now().0;
     grants.issued += 1;
     let token = format!("{}!AQcAQSandboxAccess{:08}", org.id.short(), grants.issued);
-    let who = Who { user, by: "api".to_owned() };
+    let who = Who::new(user, "api");
     sessions.open(token.clone(), Session { who, until: Some(now + LIFE) });
     let identity = format!("{base}/id/{}/{user}", org.id);
     let signature = blake3::hash(format!("{identity}{now}").as_bytes());

@@ -2,17 +2,21 @@
 //!
 //! Invariant: between requests no transaction is open; what one rolled back is in no row and not in the log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::super::core::clock::SimClock;
 use super::super::core::log::{Log, Mutation};
+use super::super::core::rng::Rng;
+use super::access::Permissions;
+use super::automation::Automation;
 use super::cell::Cell;
 use super::derived;
 use super::fault::Fault;
 use super::ids::Id;
 use super::meta::{Object, Schema, Source};
+use super::rules::Rules;
 use super::store::{Row, Table};
 use super::time::whole_second;
 
@@ -22,6 +26,23 @@ pub struct Who {
     pub user: Id,
     /// For the log: `api`, or the name an admin call gave.
     pub by: String,
+    /// The request's `Sforce-Duplicate-Rule-Header` says `allowSave=true`.
+    pub allow_duplicates: bool,
+}
+
+impl Who {
+    pub fn new(user: Id, by: impl Into<String>) -> Who {
+        Who { user, by: by.into(), allow_duplicates: false }
+    }
+}
+
+/// What an admin switched on.
+#[derive(Debug, Default)]
+pub struct Settings {
+    /// The org's clock minus the true one.
+    pub skew_ms: i64,
+    /// Changes are stamped up to so long before they can be seen.
+    pub late_stamp_ms: i64,
 }
 
 #[derive(Debug)]
@@ -40,10 +61,17 @@ pub struct Org {
     /// When an admin last changed objects or fields.
     pub schema_changed: i64,
     pub tables: Vec<Table>,
+    pub settings: Settings,
+    pub permissions: Permissions,
+    pub rules: Rules,
+    pub automation: Automation,
+    /// (since when, object, record) of what was put into the recycle bin.
+    pub binned: BTreeSet<(i64, usize, Id)>,
+    rng: Rng,
     undo: Vec<Undo>,
     pending: Vec<Mutation>,
-    /// Open transactions, as places in `undo` and `pending`.
-    marks: Vec<(usize, usize)>,
+    /// Open transactions, as places in `undo`, `pending` and the waiting workflows.
+    marks: Vec<(usize, usize, usize)>,
 }
 
 impl Org {
@@ -58,15 +86,33 @@ impl Org {
             integration_user,
             schema,
             tables,
+            settings: Settings::default(),
+            permissions: Permissions::default(),
+            rules: Rules::default(),
+            automation: Automation::default(),
+            binned: BTreeSet::new(),
+            rng: Rng::new(0x5f0c),
             undo: Vec::new(),
             pending: Vec::new(),
             marks: Vec::new(),
         }
     }
 
-    /// The stamp of what happens now.
+    /// The time of what happens now, by the org's clock.
     pub fn now(&self) -> i64 {
-        whole_second(self.clock.now().0)
+        whole_second(self.clock.now().0 + self.settings.skew_ms)
+    }
+
+    /// The stamp of a change that can be seen from now on.
+    pub fn stamp(&mut self) -> i64 {
+        let late = self.rng.below(usize::try_from(self.settings.late_stamp_ms).unwrap_or(0));
+        if late == 0 { self.now() } else { whole_second(self.now() - late as i64) }
+    }
+
+    /// An object that an admin made.
+    pub fn add_object(&mut self, object: Object) -> usize {
+        self.tables.push(Table::default());
+        self.schema.add(object)
     }
 
     pub fn object(&self, name: &str) -> Result<(usize, &Object), Fault> {
@@ -107,7 +153,7 @@ impl Org {
 
     /// `read` by name; null when there is no such field.
     pub fn read_by_name(&self, object: &Object, row: &Row, name: &str) -> Cell {
-        object.find(name).map_or(Cell::Null, |(at, _)| self.read(object, row, at))
+        object.find_any(name).map_or(Cell::Null, |(at, _)| self.read(object, row, at))
     }
 
     pub fn put(&mut self, object: usize, row: Row) {
@@ -132,13 +178,26 @@ impl Org {
         by: &str,
         fields: BTreeMap<String, Value>,
     ) {
+        self.record_as(action, object, id.to_string(), by, fields);
+    }
+
+    /// `record`, of something that has no id.
+    pub fn record_as(
+        &mut self,
+        action: &'static str,
+        object: &str,
+        record: String,
+        by: &str,
+        fields: BTreeMap<String, Value>,
+    ) {
+        self.permissions.note(object);
         self.pending.push(Mutation {
             seq: 0,
             at: self.clock.now(),
             system: "salesforce",
             action,
             object: object.to_owned(),
-            record: id.to_string(),
+            record,
             by: by.to_owned(),
             fields,
         });
@@ -160,7 +219,7 @@ impl Org {
     }
 
     pub fn begin(&mut self) {
-        self.marks.push((self.undo.len(), self.pending.len()));
+        self.marks.push((self.undo.len(), self.pending.len(), self.automation.mark()));
     }
 
     pub fn commit(&mut self) {
@@ -172,8 +231,10 @@ impl Org {
     }
 
     pub fn rollback(&mut self) {
-        let Some((undo, pending)) = self.marks.pop() else { return };
+        let Some((undo, pending, waiting)) = self.marks.pop() else { return };
         self.pending.truncate(pending);
+        self.automation.back_to(waiting);
+        self.permissions.forget();
         while self.undo.len() > undo {
             let Some(step) = self.undo.pop() else { break };
             let (object, row) = match step {

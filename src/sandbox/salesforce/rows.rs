@@ -1,5 +1,6 @@
 //! `/sobjects/{Object}`: single records by id and by external id, with conditional requests.
 
+use super::bin;
 use super::cell::Cell;
 use super::describe;
 use super::dml::{self, Upserted};
@@ -69,7 +70,7 @@ fn by_id(org: &mut Org, call: &Call<'_>, at: usize, id: &str) -> Result<Reply, F
             Ok(Reply::empty(204))
         }
         "DELETE" => {
-            dml::delete(org, &call.who, at, id)?;
+            bin::delete(org, &call.who, at, id)?;
             Ok(Reply::empty(204))
         }
         method => Err(not_allowed(method, "HEAD,GET,PATCH,DELETE")),
@@ -93,7 +94,7 @@ fn by_key(org: &mut Org, call: &Call<'_>, at: usize, field: &str, value: &str) -
             read(org, call, meta, row)
         }
         ("DELETE", [id]) => {
-            dml::delete(org, &call.who, at, *id)?;
+            bin::delete(org, &call.who, at, *id)?;
             Ok(Reply::empty(204))
         }
         ("PATCH" | "POST", found) => {
@@ -190,7 +191,7 @@ fn read(org: &Org, call: &Call<'_>, meta: &Object, row: &Row) -> Result<Reply, F
             let names: Vec<&str> = names.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
             fields(meta, &names)?
         }
-        None => meta.live_fields().map(|(at, _)| at).collect(),
+        None => meta.seen_fields().map(|(at, _)| at).collect(),
     };
     let doc = record(org, call.version, meta, row, &fields);
     let mut reply = Reply::json(200, doc).with("Last-Modified", time::http_date(row.stamp));

@@ -37,6 +37,11 @@ impl Sessions {
         self.by_token(token.trim(), now).ok_or_else(expired)
     }
 
+    /// Ends every session, as an admin can.
+    pub fn close(&mut self) {
+        self.open.clear();
+    }
+
     pub fn by_token(&self, token: &str, now: i64) -> Option<Who> {
         let session = self.open.get(token)?;
         session.until.is_none_or(|until| now < until).then(|| session.who.clone())
@@ -122,7 +127,7 @@ pub fn identity(org: &Org, base: &str, user: Id) -> Doc {
 /// The user that an admin call names: by id, e-mail address, user name or full name. Without a name the first active
 /// person that is not the API client.
 pub fn find_user(org: &Org, name: Option<&str>) -> Option<Id> {
-    let (at, users) = org.schema.find("User")?;
+    let (at, users) = org.schema.find_any("User")?;
     let table = org.table(at)?;
     let Some(name) = name else {
         return table

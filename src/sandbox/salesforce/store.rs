@@ -136,6 +136,22 @@ impl Table {
             .collect()
     }
 
+    /// After a field's definition changed: what is looked up may be another field now.
+    pub fn reindex(&mut self, object: &Object) {
+        self.index.clear();
+        let rows = std::mem::take(&mut self.rows);
+        rows.iter().for_each(|row| self.enter(object, row));
+        self.rows = rows;
+    }
+
+    /// Forgets the values of a field.
+    pub fn clear_field(&mut self, object: &Object, field: u16) {
+        for row in &mut self.rows {
+            row.set(field, Cell::Null);
+        }
+        self.reindex(object);
+    }
+
     fn enter(&mut self, object: &Object, row: &Row) {
         if row.deleted.is_none() {
             self.index.extend(keys(object, row).map(|(field, key)| (field, key, row.id)));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::doc::{Doc, object};
 use super::super::fault::Fault;
 use super::super::ids::Id;
-use super::super::meta::{CHILDREN, Object};
+use super::super::meta::Object;
 use super::super::org::Org;
 use super::super::store::Row;
 use super::ast::{FieldSet, Item, Operand, Path, Query};
@@ -296,12 +296,14 @@ fn children(scope: &Scope<'_>, query: &Query) -> Result<Node, Fault> {
         );
         scope.invalid("INVALID_TYPE", query.from_at, &what)
     };
-    let child = CHILDREN
-        .iter()
-        .find(|child| child.parent == meta.name && child.name.is_some_and(|n| n.eq_ignore_ascii_case(name)))
+    let child = scope
+        .org
+        .schema
+        .children(&meta.name)
+        .find(|child| child.name.as_deref().is_some_and(|n| n.eq_ignore_ascii_case(name)))
         .ok_or_else(unknown)?;
-    let (object, child_meta) = scope.org.schema.find(child.object).ok_or_else(unknown)?;
-    let (by, _) = child_meta.find(child.field).ok_or_else(unknown)?;
+    let (object, child_meta) = scope.org.schema.find(&child.object).ok_or_else(unknown)?;
+    let (by, _) = child_meta.find(&child.field).ok_or_else(unknown)?;
     let inner =
         Scope { org: scope.org, text: scope.text, object, alias: query.alias.as_deref(), now: scope.now };
     if query.select.iter().any(|item| matches!(item, Item::Children(_))) {
@@ -311,7 +313,7 @@ fn children(scope: &Scope<'_>, query: &Query) -> Result<Node, Fault> {
     let projection = Projection::compile(&inner, query)?;
     // Reports what is wrong with its filter and order.
     rows(&inner, &Query { limit: Some(0), ..query.clone() }, Rows::Live)?;
-    let key = child.name.unwrap_or_default().to_owned();
+    let key = child.name.as_deref().unwrap_or_default().to_owned();
     Ok(Node::Children { key, query: Box::new(query.clone()), object, by, projection })
 }
 
@@ -351,7 +353,7 @@ fn all_fields(
         let what = "The SOQL FIELDS function must have a LIMIT of at most 200";
         return Err(scope.invalid("MALFORMED_QUERY", query.from_at, what));
     }
-    for (at, field) in meta.live_fields() {
+    for (at, field) in meta.seen_fields() {
         let takes = match set {
             FieldSet::All => true,
             FieldSet::Standard => !field.custom,

@@ -1,6 +1,8 @@
 //! The Salesforce face of the sandbox, driven in process: what a client sends and what it gets back.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod people;
+
 use serde_json::{Value, json};
 use twinmap::sandbox::Sandbox;
 use twinmap::sandbox::core::clock::SimClock;
@@ -8,9 +10,9 @@ use twinmap::sandbox::core::http::{Face, Request, Response};
 use twinmap::sandbox::seed::Size;
 use twinmap::value::Millis;
 
-const V: &str = "/services/data/v62.0";
+pub const V: &str = "/services/data/v62.0";
 
-struct Client {
+pub struct Client {
     sandbox: Sandbox,
 }
 
