@@ -1,13 +1,14 @@
 //! Whole exports at once, without an API: JSON lines of one CRM's records into the other's by one sync's filters and
-//! rows.
+//! rows; two exports and a base to what a run would change.
 //!
 //! Invariant: a bad record never stops the others, and records come out in the order in which they went in. Nothing
-//! here reads a state or a network.
+//! here reads a network.
 
 mod lines;
 mod map;
 mod pipe;
 mod read;
+pub mod reconcile;
 
 pub use lines::LONGEST;
 pub use map::{BadEnd, Mapping};

@@ -36,6 +36,7 @@ mod operate;
 mod output;
 mod plan;
 mod quarantine;
+mod reconcile;
 mod resync;
 mod retry;
 mod run;
@@ -45,6 +46,7 @@ mod schema;
 mod schema_of;
 mod setup;
 mod show;
+mod sink;
 mod stages;
 mod state;
 mod status;
@@ -143,6 +145,8 @@ enum Command {
     State(state::Args),
     /// Run one sync's filters and rows over exported records; offline
     Map(map::Args),
+    /// What a run would change, from two exports and what both sides agreed on; offline
+    Reconcile(reconcile::Args),
     /// Write the executable sync plan
     Compile(compile::Args),
     /// Lay out mapping files
@@ -244,6 +248,7 @@ fn dispatch(app: &App, command: Command) -> CliResult {
         Command::Forget(args) => forget::run(app, &args),
         Command::State(args) => state::run(app, &args),
         Command::Map(args) => map::run(app, &args),
+        Command::Reconcile(args) => reconcile::run(app, &args),
         Command::Compile(args) => compile::run(app, &args),
         Command::Fmt(args) => fmt::run(app, &args),
         Command::Explain(args) => explain::run(app, &args),

@@ -17,10 +17,11 @@ pub struct Args {
 }
 
 /// Name, what has this format, the schema.
-const FORMATS: [(&str, &str, &str); 7] = [
+const FORMATS: [(&str, &str, &str); 8] = [
     ("check", "check and lint --format json", include_str!("schemas/check.json")),
     ("drift", "drift and schema diff --format json", include_str!("schemas/drift.json")),
     ("plan", "plan --format json, and the files of plan -o", include_str!("schemas/plan.json")),
+    ("reconcile", "a line of reconcile", include_str!("schemas/reconcile.json")),
     ("run", "run, apply and runs show --format json", include_str!("schemas/run.json")),
     ("show", "show --format json", include_str!("schemas/show.json")),
     ("snapshot", "the files schema/<env>/<system>.json", include_str!("schemas/snapshot.json")),

@@ -5,11 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use data_encoding::BASE32_NOPAD;
-
 use super::error::EngineResult;
 use super::session::{Session, object_on};
 use crate::interp::FilterOutcome;
+use crate::merge::external_id;
 use crate::plan::ir::{Match, ObjectId, Side, SyncId};
 use crate::record::{Life, Record, RecordId};
 use crate::state::links::LEFT;
@@ -26,14 +25,6 @@ pub enum Found {
     Pair(RecordId),
     Nothing,
     Ambiguous(String),
-}
-
-/// The external id of the counterpart that is made for a record: the same in every run, lower case, without
-/// characters that mean something in an address.
-pub fn external_id(account: &str, object: &str, id: &str) -> String {
-    let hash = blake3::hash(format!("twinmap\n{account}\n{object}\n{id}").as_bytes());
-    let text = BASE32_NOPAD.encode(hash.as_bytes()).to_lowercase();
-    format!("tm1-{}", text.get(..26).unwrap_or(&text))
 }
 
 impl Session<'_> {

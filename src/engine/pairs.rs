@@ -314,11 +314,7 @@ impl Session<'_> {
         let Ok(sync) = self.sync(id) else { return write.rule.to_owned() };
         let left = self.system_name(sync.left);
         let right = sync.arms.get(arm).map_or("?", |arm| self.system_name(arm.right));
-        let winner = if write.side == Side::Right { left } else { right };
-        let rule = write.rule.replace("on the left", &format!("in {left}"));
-        rule.replace("on the right", &format!("in {right}"))
-            .replace("the winner stands", &format!("{winner} wins"))
-            .replace("the later edit stands", &format!("{winner} was later"))
+        write.rule_words(left, right)
     }
 
     /// A counterpart on side `to` for a record of the other side.

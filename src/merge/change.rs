@@ -111,26 +111,32 @@ impl Change {
     }
 }
 
+impl Summary {
+    pub fn count(&mut self, change: &Change) {
+        match change.action {
+            Action::Create => self.create += 1,
+            Action::Update => self.update += 1,
+            Action::Delete => self.delete += 1,
+            Action::Associate | Action::Dissociate => self.associate += 1,
+        }
+        self.conflicts += change.fields.iter().filter(|field| field.conflict).count() as u64;
+    }
+
+    pub fn leave(&mut self, skip: &Skip) {
+        match skip.reason.as_str() {
+            "held" | "waiting" => self.hold += 1,
+            "ambiguous" => self.ambiguous += 1,
+            _ => self.skip += 1,
+        }
+    }
+}
+
 impl ChangeSet {
     /// Counts the changes and skips anew.
     pub fn summarise(&mut self) {
         let mut sum = Summary::default();
-        for change in &self.changes {
-            match change.action {
-                Action::Create => sum.create += 1,
-                Action::Update => sum.update += 1,
-                Action::Delete => sum.delete += 1,
-                Action::Associate | Action::Dissociate => sum.associate += 1,
-            }
-            sum.conflicts += change.fields.iter().filter(|field| field.conflict).count() as u64;
-        }
-        for skip in &self.skips {
-            match skip.reason.as_str() {
-                "held" | "waiting" => sum.hold += 1,
-                "ambiguous" => sum.ambiguous += 1,
-                _ => sum.skip += 1,
-            }
-        }
+        self.changes.iter().for_each(|change| sum.count(change));
+        self.skips.iter().for_each(|skip| sum.leave(skip));
         self.summary = sum;
     }
 

@@ -5,8 +5,10 @@
 
 pub mod association;
 pub mod change;
+mod external;
 pub mod guard;
 pub mod pair;
 
 pub use change::{Action, Change, ChangeSet, FieldChange, Skip, Summary};
+pub use external::external_id;
 pub use pair::{FieldWrite, Held, Pair, PairOutcome};

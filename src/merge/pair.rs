@@ -45,6 +45,17 @@ pub struct FieldWrite {
     pub loses_edit: bool,
 }
 
+impl FieldWrite {
+    /// The rule with the systems' own names in it.
+    pub fn rule_words(&self, left: &str, right: &str) -> String {
+        let winner = if self.side == Side::Right { left } else { right };
+        let rule = self.rule.replace("on the left", &format!("in {left}"));
+        rule.replace("on the right", &format!("in {right}"))
+            .replace("the winner stands", &format!("{winner} wins"))
+            .replace("the later edit stands", &format!("{winner} was later"))
+    }
+}
+
 /// A field that is not written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {

@@ -129,6 +129,22 @@ impl Store {
         self.links_where("sync = ?1 ORDER BY id", [sync])
     }
 
+    /// Number, both ids and state of every link of a sync, without holding them.
+    pub fn each_link(
+        &self,
+        sync: &str,
+        each: &mut dyn FnMut(i64, &str, &str, LinkState),
+    ) -> StateResult<()> {
+        let mut query =
+            self.db.prepare_cached("SELECT id, left_id, right_id, state FROM link WHERE sync = ?1")?;
+        let mut rows = query.query([sync])?;
+        while let Some(row) = rows.next()? {
+            let text = |index: usize| row.get_ref(index)?.as_str().map_err(rusqlite::Error::from);
+            each(row.get(0)?, text(1)?, text(2)?, LinkState::from_word(text(3)?));
+        }
+        Ok(())
+    }
+
     pub fn live_links(&self, sync: &str) -> StateResult<u64> {
         let mut query =
             self.db.prepare_cached("SELECT count(*) FROM link WHERE sync = ?1 AND state = 'live'")?;

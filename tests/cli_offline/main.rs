@@ -15,5 +15,6 @@ mod init;
 mod json_schema;
 mod lsp;
 mod map;
+mod reconcile;
 mod show;
 mod testing;

@@ -1,0 +1,381 @@
+//! The first look at the exports and the base: each record once, in parallel, to the few bytes that are kept of it.
+
+use std::io;
+use std::str::from_utf8;
+
+use super::base::{Base, Known, Lines};
+use super::blocks::{Export, Open};
+use super::crew::Crew;
+use super::digest::{Asked, Desk, Sum};
+use super::index::{Batch, Entry, Side, flag, id_hash};
+use super::pairing::ByKey;
+use super::record::{Bad, Named, Trouble};
+use super::context::Linked;
+use super::{Contexts, Setup, Wanted};
+use crate::bulk::lines::LONGEST;
+use crate::bulk::read::Found;
+use crate::interp::{Context, FilterOutcome};
+use crate::plan::ir::{Match, Side as At};
+use crate::record::Record;
+
+/// Everything that a look needs and no thread changes.
+pub struct Look<'l, 'p> {
+    pub setup: &'l Setup<'p>,
+    pub seed: u64,
+    pub base: &'l Base,
+    pub contexts: Contexts<'l, 'l>,
+}
+
+/// What a thread has of its own.
+struct Hand<'h> {
+    open: Open,
+    context: Linked<'h>,
+}
+
+/// What came of a block.
+#[derive(Default)]
+struct Done<T> {
+    found: T,
+    trouble: Vec<Trouble>,
+    lines: u64,
+    bytes: u64,
+}
+
+/// Records of one side that are known while the other one is read.
+struct Opposite<'o> {
+    left: &'o Side,
+    /// Left records by each key, to guess the counterpart of one that no base names.
+    keys: Vec<ByKey>,
+}
+
+/// How many lines and records a file had, and how many of its lines were none.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Count {
+    pub records: u64,
+    pub unread: u64,
+    pub trouble: u64,
+}
+
+impl Look<'_, '_> {
+    pub fn left(
+        &self,
+        export: &Export,
+        wanted: &mut Wanted<'_>,
+    ) -> io::Result<(Side, Count)> {
+        self.export(export, wanted, "left", &|hand, number| {
+            self.block("left", hand, number, |found, named, context, told| self.left_one(found, named, context, told))
+        })
+    }
+
+    pub fn right(
+        &self,
+        export: &Export,
+        left: &Side,
+        wanted: &mut Wanted<'_>,
+    ) -> io::Result<(Side, Count)> {
+        let keys = (0..self.setup.slots.count).map(|slot| ByKey::new(left, slot)).collect();
+        let opposite = Opposite { left, keys };
+        self.export(export, wanted, "right", &|hand, number| {
+            self.block("right", hand, number, |found, named, context, told| {
+                self.right_one(&opposite, found, named, context, told)
+            })
+        })
+    }
+
+    /// All blocks of an export, taken over in their order.
+    fn export(
+        &self,
+        export: &Export,
+        wanted: &mut Wanted<'_>,
+        file: &'static str,
+        work: &(dyn Fn(&mut Hand<'_>, usize) -> io::Result<Done<Batch>> + Sync),
+    ) -> io::Result<(Side, Count)> {
+        let (mut side, mut count) = (Side::new(self.seed, self.setup.slots.count), Count::default());
+        let mut first = 1;
+        let crew = Crew {
+            threads: self.setup.threads,
+            jobs: export.blocks(),
+            worker: &|| Ok(Hand { open: export.open()?, context: (self.contexts)()? }),
+            work,
+        };
+        crew.run(&mut |mut done| {
+            let mut twice = Vec::new();
+            side.take(&done.found, &mut |line, id| {
+                let detail = "its id stands in this export before; the first one counts".to_owned();
+                let id = Some(id.to_owned());
+                twice.push(Trouble { file, line, id, field: None, reason: "id-twice", detail });
+            });
+            done.trouble.append(&mut twice);
+            done.trouble.sort_by_key(|trouble| trouble.line);
+            for trouble in &mut done.trouble {
+                trouble.line += first;
+                count.unread += u64::from(trouble.id.is_none());
+                count.trouble += 1;
+                (wanted.bad)(trouble)?;
+            }
+            first += done.lines;
+            (wanted.progress)(done.bytes);
+            Ok(())
+        })?;
+        count.records = side.entries.len() as u64;
+        Ok((side, count))
+    }
+
+    fn block(
+        &self,
+        file: &'static str,
+        hand: &mut Hand<'_>,
+        number: usize,
+        one: impl Fn(&Found<'_>, &Named<'_>, &dyn Context, &mut Told<'_>) -> (Entry, Vec<u64>),
+    ) -> io::Result<Done<Batch>> {
+        let reader = if file == "left" { &self.setup.left } else { &self.setup.right };
+        let Hand { open, context } = hand;
+        let block = open.block(number)?;
+        let mut done: Done<Batch> = Done::default();
+        let mut found = Found::default();
+        for (at, bytes) in block.lines() {
+            let line = done.lines;
+            done.lines += 1;
+            done.bytes += bytes.len() as u64 + 1;
+            let text = match text(bytes, at == 0) {
+                Ok(text) if text.trim_ascii().is_empty() => continue,
+                Ok(text) => text,
+                Err(bad) => {
+                    done.trouble.push(trouble(file, line, None, bad));
+                    continue;
+                }
+            };
+            let at = at + (bytes.len() - text.len()) as u64;
+            let (batch, told) = (&mut done.found, &mut done.trouble);
+            reader.line(text, &mut found, &mut |within, length, read| match read {
+                Err(bad) => told.push(trouble(file, line, None, bad)),
+                Ok((named, found)) => {
+                    let id = &*named.id;
+                    let mut wrong = |field: &str, detail: String| {
+                        let mut wrong = trouble(file, line, Some(id), ("wrong-type", detail));
+                        wrong.field = Some(field.to_owned());
+                        told.push(wrong);
+                    };
+                    let (mut entry, keys) = one(found, &named, context, &mut wrong);
+                    entry.flags |= if named.gone { flag::GONE } else { 0 };
+                    batch.push(line, id, self.seed, entry.placed(at + within as u64, length));
+                    batch.keys.extend(keys);
+                }
+            });
+        }
+        if block.long {
+            let detail = format!("a line longer than {} MiB", LONGEST >> 20);
+            done.trouble.push(trouble(file, done.lines, None, ("too-long", detail)));
+            done.lines += 1;
+        }
+        context.check()?;
+        Ok(done)
+    }
+
+    fn left_one(
+        &self,
+        found: &Found<'_>,
+        named: &Named<'_>,
+        context: &dyn Context,
+        told: &mut Told<'_>,
+    ) -> (Entry, Vec<u64>) {
+        let setup = self.setup;
+        let mut entry = Entry::new();
+        let mut keys = vec![0; setup.slots.count];
+        let known = self.base.of(At::Left, id_hash(self.seed, &named.id));
+        let plain = |arm: usize| setup.rows.get(arm).map_or(0, |rows| rows.plain(self.seed, At::Left, found));
+        let same = known.is_some_and(|known| known.plain_left != 0 && known.plain_left == plain(0));
+        let linked = known.is_some_and(|known| known.right != 0);
+        if same && linked && !setup.always {
+            return (entry, keys);
+        }
+        let record = setup.left.record(named, found, told);
+        entry.flags |= flag::TOLD;
+        let desk = Desk { program: &setup.program, context, seed: self.seed };
+        match setup.program.route(context, &record) {
+            Some(arm) => entry.arm = u8::try_from(arm).unwrap_or(u8::MAX),
+            None => entry.flags |= flag::NO_ROUTE,
+        }
+        if !linked {
+            self.recognise(At::Left, context, &record, &mut entry, &mut keys);
+        }
+        let asked = if same { Asked::Always } else { Asked::All };
+        if !same {
+            entry.flags |= flag::ALL_ROWS;
+        }
+        if let Some(rows) = setup.rows.get(usize::from(entry.arm)) {
+            let Sum { sum, mask, odd } = rows.left(&desk, asked, &record);
+            (entry.sum, entry.mask) = (sum, mask);
+            entry.flags |= if odd { flag::ODD } else { 0 };
+        }
+        (entry, keys)
+    }
+
+    fn right_one(
+        &self,
+        opposite: &Opposite<'_>,
+        found: &Found<'_>,
+        named: &Named<'_>,
+        context: &dyn Context,
+        told: &mut Told<'_>,
+    ) -> (Entry, Vec<u64>) {
+        let setup = self.setup;
+        let mut entry = Entry::new();
+        entry.arm = u8::try_from(named.kind).unwrap_or(u8::MAX);
+        let mut keys = vec![0; setup.slots.count];
+        let Some(rows) = setup.rows.get(named.kind) else { return (entry, keys) };
+        let known = self.base.of(At::Right, id_hash(self.seed, &named.id));
+        let linked = known.is_some_and(|known| known.left != 0);
+        let same = known.is_some_and(|known| {
+            known.plain_right != 0 && known.plain_right == rows.plain(self.seed, At::Right, found)
+        });
+        let partner = known.and_then(|known| opposite.left.find_hash(known.left));
+        let changed = |left: &Entry| !same && left.flags & flag::ALL_ROWS == 0;
+        let left = partner.and_then(|partner| opposite.left.get(partner));
+        let settled = left.is_some_and(|left| left.flags & (flag::ALL_ROWS | flag::ODD) == 0);
+        entry.partner = partner.unwrap_or(entry.partner);
+        if linked && (left.is_some_and(changed) || left.is_none()) {
+            return (entry, keys);
+        }
+        if linked && same && settled && !setup.always {
+            entry.flags |= flag::SAME;
+            return (entry, keys);
+        }
+        let record = setup.right.record(named, found, told);
+        entry.flags |= flag::TOLD;
+        if !linked {
+            self.recognise(At::Right, context, &record, &mut entry, &mut keys);
+            let slots = setup.slots.rules.get(named.kind).into_iter().flatten();
+            let mut hits = slots.filter_map(|(slot, _)| {
+                opposite.keys.get(*slot)?.get(keys.get(*slot).copied()?).first().map(|(_, index)| *index)
+            });
+            if let Some(partner) = hits.next() {
+                entry.partner = partner;
+            }
+        }
+        let Some(left) = opposite.left.get(entry.partner).filter(|left| left.arm == entry.arm) else {
+            return (entry, keys);
+        };
+        let asked = if left.flags & flag::ALL_ROWS != 0 { Asked::All } else { Asked::Always };
+        if asked == Asked::Always && !same {
+            return (entry, keys);
+        }
+        let desk = Desk { program: &setup.program, context, seed: self.seed };
+        let answer = rows.right(&desk, asked, left.mask, &record);
+        if answer.sum == left.sum && !answer.odd && left.flags & flag::ODD == 0 {
+            entry.flags |= flag::SAME;
+        }
+        (entry, keys)
+    }
+
+    /// Filter and match keys of a record that no base names a counterpart of.
+    fn recognise(&self, side: At, context: &dyn Context, record: &Record, entry: &mut Entry, keys: &mut [u64]) {
+        let program = &self.setup.program;
+        entry.flags |= match program.filter(context, side, record) {
+            FilterOutcome::In => flag::IN,
+            FilterOutcome::Out => 0,
+            FilterOutcome::Unclear(_) => flag::UNCLEAR,
+        };
+        let reader = if side == At::Left { &self.setup.left } else { &self.setup.right };
+        let kind = if side == At::Left { 0 } else { usize::from(entry.arm) };
+        let carried = reader.kinds.get(kind).and_then(|kind| kind.object.external_id);
+        if let (Some(field), Some(slot)) = (carried, keys.first_mut()) {
+            let text = record.slot(field.index()).and_then(|value| value.as_text()).unwrap_or_default();
+            *slot = if text.is_empty() { 0 } else { id_hash(self.seed, text) };
+        }
+        for (index, arm) in program.sync.arms.iter().enumerate() {
+            if side == At::Right && index != kind {
+                continue;
+            }
+            for (slot, rule) in self.setup.slots.rules.get(index).into_iter().flatten() {
+                if !matches!(arm.matches.get(*rule), Some(Match::Keys { .. })) {
+                    continue;
+                }
+                if program.key_is_absent(context, arm, *rule, side, record) {
+                    entry.flags |= flag::KEYLESS;
+                }
+                if let (Some(key), Some(to)) = (program.key(context, arm, *rule, side, record), keys.get_mut(*slot)) {
+                    *to = id_hash(self.seed, &key);
+                }
+            }
+        }
+    }
+}
+
+/// Told of a field's value that the field can't have.
+type Told<'t> = dyn FnMut(&str, String) + 't;
+
+/// Reads the base's lines.
+pub fn base(
+    export: &Export,
+    lines: &Lines<'_, '_>,
+    threads: usize,
+    wanted: &mut Wanted<'_>,
+) -> io::Result<(Base, Count)> {
+    let (mut base, mut count) = (Base::default(), Count::default());
+    let mut first = 1;
+    let crew = Crew {
+        threads,
+        jobs: export.blocks(),
+        worker: &|| export.open(),
+        work: &|open: &mut Open, number| base_block(open, number, lines),
+    };
+    crew.run(&mut |mut done: Done<Vec<(u64, Known)>>| {
+        for (line, known) in &done.found {
+            if !base.put(*known) {
+                let detail = "one of its records is in the base before; the first one counts".to_owned();
+                done.trouble.push(trouble("base", *line, None, ("id-twice", detail)));
+            }
+        }
+        done.trouble.sort_by_key(|trouble| trouble.line);
+        for trouble in &mut done.trouble {
+            trouble.line += first;
+            count.trouble += 1;
+            (wanted.bad)(trouble)?;
+        }
+        count.records += done.found.len() as u64;
+        first += done.lines;
+        (wanted.progress)(done.bytes);
+        Ok(())
+    })?;
+    Ok((base, count))
+}
+
+fn base_block(open: &mut Open, number: usize, lines: &Lines<'_, '_>) -> io::Result<Done<Vec<(u64, Known)>>> {
+    let block = open.block(number)?;
+    let mut done: Done<Vec<(u64, Known)>> = Done::default();
+    for (at, bytes) in block.lines() {
+        let line = done.lines;
+        done.lines += 1;
+        done.bytes += bytes.len() as u64 + 1;
+        let read = text(bytes, at == 0).and_then(|text| {
+            if text.trim_ascii().is_empty() {
+                return Ok(None);
+            }
+            let at = at + (bytes.len() - text.len()) as u64;
+            lines.known(text, (at, u32::try_from(text.len()).unwrap_or(u32::MAX)))
+        });
+        match read {
+            Ok(Some(known)) => done.found.push((line, known)),
+            Ok(None) => {}
+            Err(bad) => done.trouble.push(trouble("base", line, None, bad)),
+        }
+    }
+    if block.long {
+        let detail = format!("a line longer than {} MiB", LONGEST >> 20);
+        done.trouble.push(trouble("base", done.lines, None, ("too-long", detail)));
+        done.lines += 1;
+    }
+    Ok(done)
+}
+
+/// A line's text; at the beginning of a file without its byte order mark.
+fn text(bytes: &[u8], first: bool) -> Result<&str, Bad> {
+    let bytes = if first { bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes) } else { bytes };
+    from_utf8(bytes)
+        .map_err(|error| ("invalid-utf8", format!("no UTF-8, from byte {} on", error.valid_up_to() + 1)))
+}
+
+fn trouble(file: &'static str, line: u64, id: Option<&str>, (reason, detail): Bad) -> Trouble {
+    Trouble { file, line, id: id.map(str::to_owned), field: None, reason, detail }
+}
