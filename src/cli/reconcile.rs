@@ -68,10 +68,8 @@ pub fn run(app: &App, args: &Args) -> CliResult {
         },
     };
     let id = operate::syncs(&plan, std::slice::from_ref(&args.sync))?.first().copied().unwrap_or(SyncId(0));
-    let threads = args.threads.map_or_else(
-        || std::thread::available_parallelism().map_or(1, usize::from),
-        usize::from,
-    );
+    let threads =
+        args.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
     let Some(setup) = Setup::new(&plan, id, threads) else {
         return Err(CliError::Bug(format!("the plan's sync `{}` leads nowhere", args.sync)));
     };

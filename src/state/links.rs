@@ -130,11 +130,7 @@ impl Store {
     }
 
     /// Number, both ids and state of every link of a sync, without holding them.
-    pub fn each_link(
-        &self,
-        sync: &str,
-        each: &mut dyn FnMut(i64, &str, &str, LinkState),
-    ) -> StateResult<()> {
+    pub fn each_link(&self, sync: &str, each: &mut dyn FnMut(i64, &str, &str, LinkState)) -> StateResult<()> {
         let mut query =
             self.db.prepare_cached("SELECT id, left_id, right_id, state FROM link WHERE sync = ?1")?;
         let mut rows = query.query([sync])?;

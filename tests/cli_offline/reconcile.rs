@@ -68,9 +68,15 @@ fn fields(chance: &mut Chance, id: usize) -> (Fields, Fields) {
     let left = [
         ("name", chance.of(&texts("Name"))),
         ("domain", chance.of(&[json!(site), json!(site), json!(null)])),
-        ("industry", chance.of(&[json!("BANKING"), json!("INVESTMENT_BANKING"), json!("RETAIL"), json!("ODD")])),
+        (
+            "industry",
+            chance.of(&[json!("BANKING"), json!("INVESTMENT_BANKING"), json!("RETAIL"), json!("ODD")]),
+        ),
         ("phone", chance.of(&texts("+49"))),
-        ("numberofemployees", chance.of(&[json!(null), json!("7"), json!("7.0"), json!("800"), json!("999999999")])),
+        (
+            "numberofemployees",
+            chance.of(&[json!(null), json!("7"), json!("7.0"), json!("800"), json!("999999999")]),
+        ),
         ("annualrevenue", chance.of(&[json!(null), json!("10"), json!("20")])),
         ("description", chance.of(&texts("Words"))),
         ("city", chance.of(&texts("City"))),
@@ -133,7 +139,13 @@ fn changes(lines: &str) -> Wanted {
         let text = |json: &Json| json.as_str().unwrap().to_owned();
         for field in line["fields"].as_array().unwrap() {
             let after = field["after"].to_string();
-            let what = (text(&line["system"]), text(&line["record"]), text(&field["name"]), after, text(&field["rule"]));
+            let what = (
+                text(&line["system"]),
+                text(&line["record"]),
+                text(&field["name"]),
+                after,
+                text(&field["rule"]),
+            );
             assert!(found.insert(what), "twice: {line}");
         }
     }
@@ -192,7 +204,8 @@ impl Case {
 
     fn agreed(&self, id: usize) -> (Record, Record) {
         let (_, sync) = self.plan.sync_named("companies").unwrap();
-        let (left, right) = (self.plan.object(sync.left).unwrap(), self.plan.object(sync.arms[0].right).unwrap());
+        let (left, right) =
+            (self.plan.object(sync.left).unwrap(), self.plan.object(sync.arms[0].right).unwrap());
         let (company, account) = &self.pairs[id][1];
         (
             record(SystemKind::Hubspot, left, &id.to_string(), company),
@@ -332,10 +345,17 @@ fn verdicts_are_those_of_the_merge_for_random_pairs_and_every_form_of_base() {
 #[test]
 fn an_older_export_of_one_side_is_a_base() {
     let example = Example::new();
-    let fields = |city: &str| Fields::from([("domain", json!("a.example")), ("name", json!("A")), ("city", json!(city))]);
+    let fields = |city: &str| {
+        Fields::from([("domain", json!("a.example")), ("name", json!("A")), ("city", json!(city))])
+    };
     let site = |city: &str| {
         let website = json!("https://a.example");
-        Fields::from([("Website", website), ("Name", json!("A")), ("BillingCity", json!(city)), ("Type", json!(null))])
+        Fields::from([
+            ("Website", website),
+            ("Name", json!("A")),
+            ("BillingCity", json!(city)),
+            ("Type", json!(null)),
+        ])
     };
     example.write("left.jsonl", &company(1, &fields("Rome")).to_string());
     example.write("right.jsonl", &account(1, &site("Turin")).to_string());
@@ -362,11 +382,20 @@ fn an_older_export_of_one_side_is_a_base() {
 fn what_is_wrong_with_a_line_is_told_and_stops_nothing() {
     let example = Example::new();
     let fields = |id: usize, city: &str| {
-        Fields::from([("domain", json!(format!("c{id}.example"))), ("name", json!("A")), ("city", json!(city))])
+        Fields::from([
+            ("domain", json!(format!("c{id}.example"))),
+            ("name", json!("A")),
+            ("city", json!(city)),
+        ])
     };
     let site = |id: usize| {
         let website = json!(format!("https://c{id}.example"));
-        Fields::from([("Website", website), ("Name", json!("A")), ("BillingCity", json!("Rome")), ("Type", json!(null))])
+        Fields::from([
+            ("Website", website),
+            ("Name", json!("A")),
+            ("BillingCity", json!("Rome")),
+            ("Type", json!(null)),
+        ])
     };
     let mut left = b"\xef\xbb\xbf".to_vec();
     let mut line = |text: &[u8]| {
@@ -386,7 +415,8 @@ fn what_is_wrong_with_a_line_is_told_and_stops_nothing() {
     let right: String = [5, 4, 3, 1].iter().map(|id| account(*id, &site(*id)).to_string() + "\n").collect();
     let lead = json!({"attributes": {"type": "Lead"}, "Id": "00Q000000000001AAA"}).to_string();
     example.write("right.jsonl", &format!("{right}{lead}\n"));
-    let args = ["--left", "left.jsonl", "--right", "right.jsonl", "--errors", "bad.jsonl", "--out", "out.jsonl"];
+    let args =
+        ["--left", "left.jsonl", "--right", "right.jsonl", "--errors", "bad.jsonl", "--out", "out.jsonl"];
     let output = example.run(&[&["reconcile", "companies"], &args[..]].concat());
     assert_eq!(output.status.code(), Some(3), "{}", err(&output));
     let bad: Vec<(String, u64, String)> = example
@@ -408,7 +438,8 @@ fn what_is_wrong_with_a_line_is_told_and_stops_nothing() {
         ("right", 5, "other-object"),
     ];
     assert_eq!(bad, want.map(|(file, line, reason)| (file.to_owned(), line, reason.to_owned())));
-    let changed: BTreeSet<String> = changes(&example.read("out.jsonl")).into_iter().map(|change| change.1).collect();
+    let changed: BTreeSet<String> =
+        changes(&example.read("out.jsonl")).into_iter().map(|change| change.1).collect();
     assert_eq!(changed, [1, 4, 5].map(account_id).into());
     let last: Json = serde_json::from_str(example.read("out.jsonl").lines().last().unwrap()).unwrap();
     assert_eq!((last["problems"].clone(), last["pairs"].clone()), (json!(7), json!(4)));

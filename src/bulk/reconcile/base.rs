@@ -83,7 +83,9 @@ impl Base {
         let get = |index: &u32| self.known.get(*index as usize);
         let found = match side {
             At::Left => self.by_left.find(hash, |index| get(index).is_some_and(|known| known.left == hash)),
-            At::Right => self.by_right.find(hash, |index| get(index).is_some_and(|known| known.right == hash)),
+            At::Right => {
+                self.by_right.find(hash, |index| get(index).is_some_and(|known| known.right == hash))
+            }
         };
         found.and_then(get)
     }
@@ -147,7 +149,8 @@ impl Lines<'_, '_> {
                     (known.left, known.plain_left) = self.one(At::Left, left.get(), &mut found)?;
                 }
                 if let Some(right) = right {
-                    (known.right, known.plain_right) = self.one(At::Right, right.get(), &mut Found::default())?;
+                    (known.right, known.plain_right) =
+                        self.one(At::Right, right.get(), &mut Found::default())?;
                 }
             }
         }
@@ -163,7 +166,8 @@ impl Lines<'_, '_> {
         let hubspot = |side: At| self.reader(side).system == SystemKind::Hubspot;
         match (hubspot(At::Left), hubspot(At::Right)) {
             (left, right) if left == right => {
-                let detail = "both sides have records of this shape: write `{\"left\": RECORD, \"right\": RECORD}`";
+                let detail =
+                    "both sides have records of this shape: write `{\"left\": RECORD, \"right\": RECORD}`";
                 Err(("no-record", detail.to_owned()))
             }
             (left, _) => Ok(if left == properties { At::Left } else { At::Right }),
@@ -260,11 +264,12 @@ impl Lines<'_, '_> {
                 Some(field) => record?.slot(field.index()).cloned(),
                 None => Some(Value::Null),
             };
-            let derived = |to: At, source: Option<&Record>| {
-                match self.program.transfer(context, row, at, to, source?, None) {
-                    RowValue::Value(value) => Some(value),
-                    _ => None,
-                }
+            let derived = |to: At, source: Option<&Record>| match self
+                .program
+                .transfer(context, row, at, to, source?, None)
+            {
+                RowValue::Value(value) => Some(value),
+                _ => None,
             };
             let pair = match (left, right) {
                 (Some(_), Some(_)) => slot(left, row.left).zip(slot(right, row.right)),
@@ -324,7 +329,9 @@ impl Look {
             Look::State(store) => {
                 let Some(known) = known.first() else { return Ok(Agreed::default()) };
                 let id = i64::try_from(known.at).unwrap_or_default();
-                let Some(link) = store.link(id).map_err(io::Error::other)? else { return Ok(Agreed::default()) };
+                let Some(link) = store.link(id).map_err(io::Error::other)? else {
+                    return Ok(Agreed::default());
+                };
                 Ok(Agreed {
                     bases: link.bases,
                     stamps: (link.left_stamp, link.right_stamp),

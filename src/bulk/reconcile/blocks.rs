@@ -171,7 +171,11 @@ mod tests {
                 (first as u64 + 4, Vec::new()),
                 (first as u64 + 5, b"cc".to_vec()),
             ];
-            assert!(seen == want, "{first}: {:?}", seen.iter().map(|(at, t)| (*at, t.len())).collect::<Vec<_>>());
+            assert!(
+                seen == want,
+                "{first}: {:?}",
+                seen.iter().map(|(at, t)| (*at, t.len())).collect::<Vec<_>>()
+            );
         }
         assert_eq!(read(b""), []);
     }
@@ -183,6 +187,9 @@ mod tests {
         text.extend_from_slice(b"\n[]\n");
         let seen = read(&text);
         assert_eq!(seen.len(), 3);
-        assert_eq!((seen[0].1.as_slice(), seen[1].0, seen[2].1.as_slice()), (&b"{}"[..], u64::MAX, &b"[]"[..]));
+        assert_eq!(
+            (seen[0].1.as_slice(), seen[1].0, seen[2].1.as_slice()),
+            (&b"{}"[..], u64::MAX, &b"[]"[..])
+        );
     }
 }

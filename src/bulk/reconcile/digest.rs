@@ -72,7 +72,9 @@ impl<'p> Rows<'p> {
         let direction = program.sync.direction;
         let line = |row: &'p Row| {
             let (role, transfer) = match (&row.to_right, &row.to_left) {
-                (Some(transfer), None) if direction.goes_right() => (Role::OneWay(Side::Right), Some(transfer)),
+                (Some(transfer), None) if direction.goes_right() => {
+                    (Role::OneWay(Side::Right), Some(transfer))
+                }
                 (None, Some(transfer)) if direction.goes_left() => (Role::OneWay(Side::Left), Some(transfer)),
                 (Some(_), Some(_)) => (Role::TwoWay, None),
                 _ => (Role::Off, None),
@@ -136,13 +138,15 @@ impl<'p> Rows<'p> {
                     Image::Nothing => sum.leave_out(number),
                     Image::Odd => sum.odd = true,
                 },
-                Role::TwoWay => match (self.image(desk, line, Side::Right, left), slot(left, line.row.left)) {
-                    (_, None) => sum.leave_out(number),
-                    (Image::Value(value), Some(own)) => {
-                        sum.add(number, both(desk.seed, &value, own.is_blank()));
+                Role::TwoWay => {
+                    match (self.image(desk, line, Side::Right, left), slot(left, line.row.left)) {
+                        (_, None) => sum.leave_out(number),
+                        (Image::Value(value), Some(own)) => {
+                            sum.add(number, both(desk.seed, &value, own.is_blank()));
+                        }
+                        _ => sum.odd = true,
                     }
-                    _ => sum.odd = true,
-                },
+                }
             }
         }
         sum

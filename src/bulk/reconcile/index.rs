@@ -99,7 +99,11 @@ impl Batch {
         let id_at = u32::try_from(self.ids.len()).unwrap_or(u32::MAX);
         let id_length = u16::try_from(id.len()).unwrap_or(u16::MAX);
         self.ids.extend_from_slice(id.as_bytes());
-        self.fresh.push(Fresh { line, entry: Entry { id_at, id_length, ..entry }, id_hash: id_hash(seed, id) });
+        self.fresh.push(Fresh {
+            line,
+            entry: Entry { id_at, id_length, ..entry },
+            id_hash: id_hash(seed, id),
+        });
     }
 
     fn id(&self, entry: &Entry) -> &[u8] {
@@ -146,7 +150,8 @@ impl Side {
     /// The record with this hash of its id; what is made of it is checked against the whole id later.
     pub fn find_hash(&self, hash: u64) -> Option<u32> {
         let is = |index: &u32| {
-            let id = self.entries.get(*index as usize).map(|entry| text(&self.ids, entry)).unwrap_or_default();
+            let id =
+                self.entries.get(*index as usize).map(|entry| text(&self.ids, entry)).unwrap_or_default();
             id_hash(self.seed, id) == hash
         };
         self.table.find(hash, is).copied()

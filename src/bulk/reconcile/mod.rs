@@ -182,7 +182,8 @@ impl<'p> Setup<'p> {
         let mut keyless = vec![[false; 2]; self.rows.len()];
         for (side, of) in [&pairing.left, &pairing.right].into_iter().enumerate() {
             for entry in &of.entries {
-                let open = entry.partner == NONE && entry.flags & (flag::KEYLESS | flag::GONE) == flag::KEYLESS;
+                let open =
+                    entry.partner == NONE && entry.flags & (flag::KEYLESS | flag::GONE) == flag::KEYLESS;
                 let at = keyless.get_mut(usize::from(entry.arm)).and_then(|sides| sides.get_mut(side));
                 if let (true, Some(at)) = (open, at) {
                     *at = true;

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 
 use super::base::Base;
 use super::index::{NONE, Side, flag, id_hash};
+use crate::interp::SyncProgram;
 use crate::merge::external_id;
 use crate::plan::ir::{Match, Side as At, SyncPlan};
-use crate::interp::SyncProgram;
 
 /// Candidates that are looked at and named.
 const FEW: usize = 6;
@@ -101,7 +101,8 @@ impl Pairing<'_, '_> {
         for entry in &mut self.right.entries {
             entry.flags &= !flag::ASTRAY;
         }
-        let guesses: Vec<u32> = self.right.entries.iter_mut().map(|entry| std::mem::replace(&mut entry.partner, NONE)).collect();
+        let guesses: Vec<u32> =
+            self.right.entries.iter_mut().map(|entry| std::mem::replace(&mut entry.partner, NONE)).collect();
         for known in base.pairs() {
             let (left, right) = (self.left.find_hash(known.left), self.right.find_hash(known.right));
             let closed = if known.closed { flag::CLOSED } else { 0 };
@@ -137,7 +138,9 @@ impl Pairing<'_, '_> {
             return;
         }
         let indexes = self.indexes();
-        for (side, index) in left.iter().map(|at| (At::Left, *at)).chain(right.iter().map(|at| (At::Right, *at))) {
+        for (side, index) in
+            left.iter().map(|at| (At::Left, *at)).chain(right.iter().map(|at| (At::Right, *at)))
+        {
             if self.side(side).get(index).is_none_or(|entry| entry.partner != NONE) {
                 continue;
             }
@@ -169,7 +172,8 @@ impl Pairing<'_, '_> {
                 })
             })
             .collect();
-        let arm = |index: &u32| if side == At::Left { 0 } else { of.get(*index).map_or(0, |entry| entry.arm) };
+        let arm =
+            |index: &u32| if side == At::Left { 0 } else { of.get(*index).map_or(0, |entry| entry.arm) };
         open.sort_by(|a, b| (arm(a), of.id(*a)).cmp(&(arm(b), of.id(*b))));
         open
     }
@@ -220,7 +224,10 @@ impl Pairing<'_, '_> {
         let arm = of.get(index).map_or(0, |entry| usize::from(entry.arm));
         let carried = of.key(index, 0);
         // The right one carries the id of the left one, then the other way round.
-        let ours = (if there.first().is_some_and(|all| all.0.is_empty()) { 0 } else { self.given(side, index) }, true);
+        let ours = (
+            if there.first().is_some_and(|all| all.0.is_empty()) { 0 } else { self.given(side, index) },
+            true,
+        );
         let external = if side == At::Left { [ours, (carried, false)] } else { [(carried, false), ours] };
         let mut doubles = Vec::new();
         for (key, is_given) in external {
@@ -293,7 +300,8 @@ impl Pairing<'_, '_> {
             At::Right => sync.arms.get(arm).map(|arm| arm.right),
         };
         let object = object.and_then(|id| self.plan.object(id));
-        let system = object.and_then(|object| self.plan.system(object.system)).map_or("?", |system| &system.name);
+        let system =
+            object.and_then(|object| self.plan.system(object.system)).map_or("?", |system| &system.name);
         let mut ids: Vec<&str> = all.iter().map(|index| self.side(side).id(*index)).collect();
         ids.sort_unstable();
         format!("{system}.{} {}", object.map_or("?", |object| &object.name), ids.join(", "))

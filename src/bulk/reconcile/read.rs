@@ -5,12 +5,12 @@ use std::str::from_utf8;
 
 use super::base::{Base, Known, Lines};
 use super::blocks::{Export, Open};
+use super::context::Linked;
 use super::crew::Crew;
 use super::digest::{Asked, Desk, Sum};
 use super::index::{Batch, Entry, Side, flag, id_hash};
 use super::pairing::ByKey;
 use super::record::{Bad, Named, Trouble};
-use super::context::Linked;
 use super::{Contexts, Setup, Wanted};
 use crate::bulk::lines::LONGEST;
 use crate::bulk::read::Found;
@@ -57,22 +57,15 @@ pub struct Count {
 }
 
 impl Look<'_, '_> {
-    pub fn left(
-        &self,
-        export: &Export,
-        wanted: &mut Wanted<'_>,
-    ) -> io::Result<(Side, Count)> {
+    pub fn left(&self, export: &Export, wanted: &mut Wanted<'_>) -> io::Result<(Side, Count)> {
         self.export(export, wanted, "left", &|hand, number| {
-            self.block("left", hand, number, |found, named, context, told| self.left_one(found, named, context, told))
+            self.block("left", hand, number, |found, named, context, told| {
+                self.left_one(found, named, context, told)
+            })
         })
     }
 
-    pub fn right(
-        &self,
-        export: &Export,
-        left: &Side,
-        wanted: &mut Wanted<'_>,
-    ) -> io::Result<(Side, Count)> {
+    pub fn right(&self, export: &Export, left: &Side, wanted: &mut Wanted<'_>) -> io::Result<(Side, Count)> {
         let keys = (0..self.setup.slots.count).map(|slot| ByKey::new(left, slot)).collect();
         let opposite = Opposite { left, keys };
         self.export(export, wanted, "right", &|hand, number| {
@@ -269,7 +262,14 @@ impl Look<'_, '_> {
     }
 
     /// Filter and match keys of a record that no base names a counterpart of.
-    fn recognise(&self, side: At, context: &dyn Context, record: &Record, entry: &mut Entry, keys: &mut [u64]) {
+    fn recognise(
+        &self,
+        side: At,
+        context: &dyn Context,
+        record: &Record,
+        entry: &mut Entry,
+        keys: &mut [u64],
+    ) {
         let program = &self.setup.program;
         entry.flags |= match program.filter(context, side, record) {
             FilterOutcome::In => flag::IN,
@@ -294,7 +294,9 @@ impl Look<'_, '_> {
                 if program.key_is_absent(context, arm, *rule, side, record) {
                     entry.flags |= flag::KEYLESS;
                 }
-                if let (Some(key), Some(to)) = (program.key(context, arm, *rule, side, record), keys.get_mut(*slot)) {
+                if let (Some(key), Some(to)) =
+                    (program.key(context, arm, *rule, side, record), keys.get_mut(*slot))
+                {
                     *to = id_hash(self.seed, &key);
                 }
             }

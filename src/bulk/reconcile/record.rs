@@ -130,12 +130,7 @@ impl<'p> Reader<'p> {
     }
 
     /// The fields of a record that was just read; `bad` is told of values that their fields can't have.
-    pub fn record(
-        &self,
-        named: &Named<'_>,
-        found: &Found<'_>,
-        bad: &mut dyn FnMut(&str, String),
-    ) -> Record {
+    pub fn record(&self, named: &Named<'_>, found: &Found<'_>, bad: &mut dyn FnMut(&str, String)) -> Record {
         let fields = self.kinds.get(named.kind).map_or(&[][..], |kind| &kind.object.fields);
         let mut slots = Vec::with_capacity(fields.len());
         for (index, field) in fields.iter().enumerate() {

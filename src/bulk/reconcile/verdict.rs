@@ -264,7 +264,9 @@ impl Judge<'_, '_> {
         let (target, source) = (self.object(arm, side), self.object(arm, side.other()));
         let name = |object: ObjectId, field: Option<crate::plan::ir::FieldId>| {
             let field = self.plan.object(object).zip(field);
-            field.and_then(|(object, field)| object.fields.get(field.index())).map(|field| field.name.as_str())
+            field
+                .and_then(|(object, field)| object.fields.get(field.index()))
+                .map(|field| field.name.as_str())
         };
         let place = format!("{}.{}", self.system(source), self.name(source));
         let (left, right) = (self.system(self.program.sync.left), self.system(arm.right));
@@ -317,7 +319,9 @@ impl Judge<'_, '_> {
         let fate = match () {
             () if has(flag::NO_ROUTE) => Some(("no-route", "no route takes it")),
             () if !has(flag::IN) && !has(flag::UNCLEAR) => Some(("filter", "outside the filter")),
-            () if has(flag::KEYLESS) && !has(flag::UNCLEAR) => Some(("held", "its match key was not in the export")),
+            () if has(flag::KEYLESS) && !has(flag::UNCLEAR) => {
+                Some(("held", "its match key was not in the export"))
+            }
             () => None,
         };
         if let Some((reason, detail)) = fate {
@@ -361,7 +365,8 @@ impl Judge<'_, '_> {
             return self.skip(here, id, reason, "the mapping makes no counterpart for it", out);
         }
         let other = usize::from(side == Side::Left);
-        let keyless = self.keyless.get(arm_index).and_then(|sides| sides.get(other)).copied().unwrap_or(false);
+        let keyless =
+            self.keyless.get(arm_index).and_then(|sides| sides.get(other)).copied().unwrap_or(false);
         if keyless {
             let why = "a record on the other side came without its match key and may be the counterpart";
             return self.skip(here, id, "held", why, out);
