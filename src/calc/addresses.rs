@@ -1,5 +1,6 @@
 //! Hosts of addresses, numbers of phones.
 
+use super::calling_codes;
 use crate::value::Value;
 
 /// The host of an address or e-mail, without scheme, `www.`, port and path.
@@ -16,40 +17,6 @@ pub fn host(text: &str) -> String {
     rest.split(':').next().unwrap_or("").trim_end_matches('.').to_owned()
 }
 
-/// Country calling codes of regions that people sell in; others need a number with `+`.
-const CALLING_CODES: [(&str, &str, bool); 30] = [
-    ("US", "1", false),
-    ("CA", "1", false),
-    ("GB", "44", true),
-    ("IE", "353", true),
-    ("DE", "49", true),
-    ("FR", "33", true),
-    ("IT", "39", false),
-    ("ES", "34", false),
-    ("PT", "351", false),
-    ("NL", "31", true),
-    ("BE", "32", true),
-    ("LU", "352", false),
-    ("AT", "43", true),
-    ("CH", "41", true),
-    ("SE", "46", true),
-    ("NO", "47", false),
-    ("DK", "45", false),
-    ("FI", "358", true),
-    ("PL", "48", false),
-    ("CZ", "420", false),
-    ("AU", "61", true),
-    ("NZ", "64", true),
-    ("JP", "81", true),
-    ("CN", "86", true),
-    ("IN", "91", true),
-    ("BR", "55", true),
-    ("MX", "52", false),
-    ("SG", "65", false),
-    ("ZA", "27", true),
-    ("AE", "971", true),
-];
-
 /// Digits in E.164 when the number says its country or the region is known; else the text as it is.
 pub fn phone(text: &str, region: Option<&str>) -> Value {
     let trimmed = text.trim();
@@ -63,12 +30,16 @@ pub fn phone(text: &str, region: Option<&str>) -> Value {
     if let Some(rest) = digits.strip_prefix("00") {
         return Value::text(format!("+{rest}"));
     }
-    let known = region.and_then(|region| CALLING_CODES.iter().find(|(code, ..)| *code == region));
-    match known {
-        Some((_, code, trunk_zero)) => {
-            let national = if *trunk_zero { digits.strip_prefix('0').unwrap_or(&digits) } else { &digits };
-            Value::text(format!("+{code}{national}"))
-        }
+    match region.and_then(calling_codes::of) {
+        Some((code, trunk)) => Value::text(format!("+{code}{}", without_trunk(&digits, trunk))),
         None => Value::text(trimmed),
+    }
+}
+
+/// An area code may begin with 8 too: it is the trunk prefix in front of a whole number of ten digits only.
+fn without_trunk<'d>(digits: &'d str, trunk: &str) -> &'d str {
+    match digits.strip_prefix(trunk) {
+        Some(rest) if trunk != "8" || rest.len() == 10 => rest,
+        _ => digits,
     }
 }

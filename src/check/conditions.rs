@@ -319,13 +319,18 @@ pub fn filters_can_be_pushed_down<'a>(ctx: &mut Ctx<'a, '_>, sync: &Sync<'a>) {
         }
         let mut parts = Vec::new();
         conjuncts(filter, &mut parts);
-        if parts.iter().any(|part| pushable(object, part)) {
+        if parts.iter().any(|part| pushable(object, part) || unreadable_pattern(part)) {
             continue;
         }
         let cost = object.schema.records.map(|records| (records, records.div_ceil(100)));
         let name = format!("{}.{}", object.system, object.name);
         ctx.say(wording::local_filter(filter.span, &name, cost));
     }
+}
+
+/// A pattern that was found wrong where it was read.
+fn unreadable_pattern(expr: &Expr<'_>) -> bool {
+    matches!(&expr.kind, Kind::Matches { pattern, .. } if regex::Regex::new(pattern).is_err())
 }
 
 /// Whether the search of the CRM can evaluate a condition (HubSpot search filters, a SOQL `WHERE`).

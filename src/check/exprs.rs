@@ -274,6 +274,11 @@ fn field_and_literal(field: &Expr<'_>, other: &Expr<'_>, found: &mut Vec<Diagnos
         (ty, Value::Number(_)) if is_number(ty) => return,
         (ty, _) if is_number(ty) => "a number",
         (FieldType::Date, Value::Date(_)) | (FieldType::DateTime, Value::DateTime(_)) => return,
+        (FieldType::Date, Value::DateTime(_)) | (FieldType::DateTime, Value::Date(_)) => {
+            let at = if *ty == FieldType::DateTime { field.span } else { other.span };
+            found.push(types::zone_missing_in_comparison(at));
+            return;
+        }
         (FieldType::Date, _) => "a date such as `date(\"2026-01-31\")`",
         (FieldType::DateTime, _) => "a point in time such as `datetime(\"2026-01-31T10:00:00Z\")`",
         (_, Value::Text(_)) => return,
@@ -370,7 +375,7 @@ fn call(func: Func, args: &[Expr<'_>], found: &mut Vec<Diagnostic>) {
         Func::Phone => {
             if let Some((Value::Text(region), at)) =
                 args.get(1).and_then(|arg| Some((constant(arg)?, arg.span)))
-                && !(region.len() == 2 && region.bytes().all(|byte| byte.is_ascii_uppercase()))
+                && !crate::calc::is_region(&region)
             {
                 found.push(names::unknown_region(at, &region));
             }

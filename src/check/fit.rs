@@ -53,7 +53,7 @@ pub fn fits<'f>(from: &FieldType, from_field: Option<&'f Field>, to: &Field) -> 
             (Some(from), Some(to)) if from > to => Fit::Length(from, to),
             _ => Fit::Yes,
         },
-        (FieldType::Id, b) if is_text(b) => Fit::Yes,
+        (FieldType::Id | FieldType::Ref { .. }, b) if is_text(b) => Fit::Yes,
         (FieldType::Percent { whole: a, .. }, FieldType::Percent { whole: b, .. }) if a != b => {
             Fit::No(Some("one side counts 0 to 1, the other 0 to 100: `using percent`".to_owned()))
         }

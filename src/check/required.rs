@@ -3,6 +3,7 @@
 use super::Ctx;
 use super::syncs::creates;
 use crate::diag::errors::rules as wording;
+use crate::diag::suggest::nearest;
 use crate::resolve::hir::{Arm, AssociationEnd, Side, Sync, Use};
 use crate::source::Span;
 
@@ -29,7 +30,8 @@ fn arm_writes_required(ctx: &mut Ctx<'_, '_>, sync: &Sync<'_>, arm: &Arm<'_>, si
         };
         // The left record is created from whichever arm has the record: any of them may write the field.
         let by_row = if side == Side::Left { sync.arms.iter().any(written) } else { written(arm) };
-        if by_row || sync.lost.contains(name) {
+        // A row that could not be resolved may well be the one that was meant to write it.
+        if by_row || sync.lost.contains(name) || nearest(name, sync.lost.iter().map(String::as_str)).is_some() {
             continue;
         }
         let arrow = if side == Side::Right { "->" } else { "<-" };
@@ -61,10 +63,7 @@ fn arm_writes_required(ctx: &mut Ctx<'_, '_>, sync: &Sync<'_>, arm: &Arm<'_>, si
 /// The sync whose links an association fills a lookup field by, and where.
 fn association_to<'s>(arm: &'s Arm<'_>, side: Side, name: &str) -> Option<(&'s str, Span)> {
     arm.associations.iter().find_map(|association| {
-        let (end, writes) = match side {
-            Side::Left => (&association.left, association.arrow.direction.goes_left()),
-            Side::Right => (&association.right, association.arrow.direction.goes_right()),
-        };
+        let (end, writes) = association.end(side);
         match end {
             AssociationEnd::Lookup(field) if writes && field.name == name => {
                 Some((association.through.text.as_str(), association.span))

@@ -6,7 +6,7 @@ use super::Ctx;
 use super::truth::exclude;
 use super::types::SIDES;
 use crate::diag::errors::{names, rules, types};
-use crate::resolve::hir::{Arm, Association, End, FieldRef, Object, Row, Side, Sync};
+use crate::resolve::hir::{Arm, Association, AssociationEnd, End, FieldRef, Object, Row, Side, Sync};
 use crate::schema::{Field, FieldType, SystemKind};
 use crate::source::Span;
 use crate::syntax::ast::{Arrow, Direction};
@@ -108,6 +108,33 @@ pub fn each_field_has_one_writer<'a>(ctx: &mut Ctx<'a, '_>, _: &Sync<'a>, arm: &
                 ctx.say(names::two_writers(target.span, *first, &object, target.name));
             }
             earlier.push((row, target.span));
+        }
+        associations_write_alone(ctx, arm, side, &seen);
+    }
+}
+
+/// A lookup that an `associate` line fills is filled by no row and no second line.
+fn associations_write_alone(
+    ctx: &mut Ctx<'_, '_>,
+    arm: &Arm<'_>,
+    side: Side,
+    rows: &BTreeMap<&str, Vec<(&Row<'_>, Span)>>,
+) {
+    let mut filled: BTreeMap<&str, Span> = BTreeMap::new();
+    for association in &arm.associations {
+        let (end, writes) = association.end(side);
+        let AssociationEnd::Lookup(field) = end else { continue };
+        if !writes {
+            continue;
+        }
+        let object = format!("{}.{}", field.object.system, field.object.name);
+        for (_, span) in rows.get(field.name).into_iter().flatten() {
+            ctx.say(names::two_writers(*span, field.span, &object, field.name));
+        }
+        if let Some(first) = filled.insert(field.name, field.span)
+            && first != field.span
+        {
+            ctx.say(names::two_writers(field.span, first, &object, field.name));
         }
     }
 }

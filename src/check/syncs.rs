@@ -1,6 +1,7 @@
 //! Whole syncs: what the connectors can do, who wins, what is deleted.
 
 use super::Ctx;
+use super::rows::path;
 use crate::diag::errors::rules as wording;
 use crate::resolve::hir::{Conflict, CreateRule, Delete, Match, Side, Sync};
 use crate::schema::SystemKind;
@@ -132,7 +133,11 @@ pub fn associations_go_through_the_right_sync<'a>(ctx: &mut Ctx<'a, '_>, sync: &
                 AssociationEnd::Set(key) if object.kind == SystemKind::Hubspot => vec![key],
                 AssociationEnd::Lookup(field) => match &field.field.ty {
                     FieldType::Ref { to } if !to.is_empty() => to.iter().map(String::as_str).collect(),
-                    _ => continue,
+                    FieldType::Ref { .. } | FieldType::Unknown => continue,
+                    ty => {
+                        ctx.say(wording::no_lookup(field.span, &path(*field), &ty.to_string()));
+                        break;
+                    }
                 },
                 AssociationEnd::Set(_) => continue,
             };

@@ -279,6 +279,9 @@ fn converter_fits<'a>(
             fields_are(ctx, row, *span, "calendar_day", "a date and a point in time", sides, |ty| {
                 matches!(ty, FieldType::Date | FieldType::DateTime)
             });
+            if sides.len() == SIDES.len() {
+                a_day_meets_a_time(ctx, row, *span);
+            }
         }
         Use::Phone { span, .. } => fields_are(ctx, row, *span, "phone", "texts", sides, is_text),
         Use::IdOf { sync, span } => ids_fit(ctx, row, sync, *span, sides),
@@ -448,6 +451,18 @@ fn ids_fit(ctx: &mut Ctx<'_, '_>, row: &Row<'_>, sync: &str, span: Span, sides: 
             ctx.say(types::converter_misfit(span, "id_of", &wants, &path(*field), &described(*field)));
             return;
         }
+    }
+}
+
+/// `calendar_day` has nothing to do between two dates or two points in time.
+fn a_day_meets_a_time(ctx: &mut Ctx<'_, '_>, row: &Row<'_>, span: Span) {
+    let (End::Field(left), End::Field(right)) = (&row.left, &row.right) else { return };
+    let of_time = |ty: &FieldType| matches!(ty, FieldType::Date | FieldType::DateTime);
+    if of_time(&left.field.ty) && left.field.ty == right.field.ty {
+        let wants = "a date on one side and a point in time on the other";
+        let misfit =
+            types::converter_misfit(span, "calendar_day", wants, &path(*right), &format!("{} too", right.field.ty));
+        ctx.say(misfit.help("both sides are of one type: leave `using` out"));
     }
 }
 

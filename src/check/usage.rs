@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Ctx;
 use super::maps;
+use crate::builtin::Converter;
 use crate::diag::errors::names as wording;
+use crate::diag::suggest::nearest;
 use crate::resolve::hir::Use;
 use crate::source::Span;
 use crate::syntax::ast::{Direction, ExprKind, Item, RowOptionKind, ValueRow};
@@ -45,6 +47,11 @@ pub fn items_are_used<'a>(ctx: &mut Ctx<'a, '_>) {
             Item::Writeback(_) | Item::CrmSettings(_) | Item::Test(_) | Item::Policy(_) => {}
         }
     }
+    // A misspelt name was meant for its nearest item.
+    let known: BTreeSet<&str> = items.iter().map(|(name, ..)| *name).collect();
+    let misspelt: Vec<&str> =
+        used.iter().copied().filter(|name| !known.contains(name) && Converter::find(name).is_none()).collect();
+    used.extend(misspelt.into_iter().filter_map(|name| nearest(name, known.iter().copied())));
     for (name, span, header, kind) in items {
         // A map that a row was told to use is not idle for long.
         let offered = ctx.is_noted(("offered", name.to_owned()));

@@ -173,6 +173,16 @@ pub struct Association<'a> {
     pub span: Span,
 }
 
+impl<'a> Association<'a> {
+    /// The end on a side, and whether the arrow writes it.
+    pub fn end(&self, side: Side) -> (&AssociationEnd<'a>, bool) {
+        match side {
+            Side::Left => (&self.left, self.arrow.direction.goes_left()),
+            Side::Right => (&self.right, self.arrow.direction.goes_right()),
+        }
+    }
+}
+
 #[derive(Debug)]
 pub enum AssociationEnd<'a> {
     Lookup(FieldRef<'a>),

@@ -230,7 +230,7 @@ impl<'a> Resolver<'a> {
             }
             (Converter::Phone, region, _) => {
                 if let Some(region) = region
-                    && !(region.value.len() == 2 && region.value.bytes().all(|b| b.is_ascii_uppercase()))
+                    && !crate::calc::is_region(&region.value)
                 {
                     self.say(names::unknown_region(region.span, &region.value));
                     return Use::Unknown;

@@ -18,6 +18,11 @@ impl<'a> Resolver<'a> {
             item.right.iter().map(|right| self.object(&right.system, &right.object, right.span)).collect();
         let (left, rights) = (left?, rights.into_iter().collect::<Option<Vec<_>>>()?);
         let first_right = *rights.first()?;
+        // Clauses name a side by its system: two sides of one name could not be told apart.
+        if let Some(right) = rights.iter().find(|right| right.system == left.system) {
+            self.say(rules::one_system(right.span, left.span, left.system));
+            return None;
+        }
         let arms = rights.into_iter().map(|right| Arm { right, rows: Vec::new(), associations: Vec::new() });
         let mut sync = Sync {
             name: item.name.clone(),

@@ -115,6 +115,13 @@ fn field_type_of(name: &str, ty: &str, field_type: &str, json: &Json, owner: boo
     if owner {
         return FieldType::Owner;
     }
+    // HubSpot declares a number; it is an id all the same, and others keep it as text.
+    if name == "hs_object_id" {
+        return FieldType::Id;
+    }
+    if let Some(object) = referenced(name, json) {
+        return FieldType::Ref { to: vec![object.to_owned()] };
+    }
     match (ty, field_type) {
         ("enumeration", "booleancheckbox") | ("bool", _) => FieldType::Bool,
         ("enumeration", "checkbox") => FieldType::Options,
@@ -134,9 +141,17 @@ fn field_type_of(name: &str, ty: &str, field_type: &str, json: &Json, owner: boo
         ("json" | "object_coordinates", _) => FieldType::Json,
         (_, "textarea" | "html") => FieldType::LongText { max: None },
         _ if name == "email" => FieldType::Email,
-        _ if name == "hs_object_id" => FieldType::Id,
         _ => FieldType::Text { max: None },
     }
+}
+
+/// The object whose ids a property holds; listings that leave the reference out are known by name.
+fn referenced(name: &str, json: &Json) -> Option<&'static str> {
+    let wanted = text(json, "referencedObjectType").or(match name {
+        "associatedcompanyid" | "hs_parent_company_id" => Some("COMPANY"),
+        _ => None,
+    })?;
+    OBJECTS.iter().map(|(singular, ..)| *singular).find(|singular| wanted.eq_ignore_ascii_case(singular))
 }
 
 /// Options as objects, or as `[value, label]` pairs.

@@ -116,6 +116,19 @@ pub fn not_supported(span: Span, message: String) -> Diagnostic {
     Diagnostic::new(Code::E533, span, message).here("not supported")
 }
 
+pub fn no_lookup(span: Span, field: &str, ty: &str) -> Diagnostic {
+    Diagnostic::new(Code::E533, span, format!("{field} holds no id of another record"))
+        .here(format!("it is {ty}"))
+        .help("name a lookup field, such as `AccountId`")
+}
+
+pub fn one_system(span: Span, first: Span, system: &str) -> Diagnostic {
+    Diagnostic::new(Code::E533, span, format!("both sides of this sync are `{system}`"))
+        .here("the same connection again")
+        .label(first, "one side")
+        .help("sync two connections: a second one of `twinmap.toml` may well lead to the same account")
+}
+
 pub fn policy_broken(span: Span, policy_span: Span, policy: &str, what: &str) -> Diagnostic {
     Diagnostic::new(Code::E590, span, format!("the policy \"{policy}\" denies this: {what}"))
         .here("denied")
