@@ -56,7 +56,7 @@ fn keys<'s, 'a>(sync: &'s Sync<'a>) -> impl Iterator<Item = (&'s Expr<'a>, Side)
 
 pub fn match_keys_are_usable<'a>(ctx: &mut Ctx<'a, '_>, sync: &Sync<'a>) {
     for (key, side) in keys(sync) {
-        if matches!(key.kind, Kind::Error) {
+        if matches!(key.kind, Kind::Error) || ctx.said_within(key.span) {
             continue;
         }
         let fields = fields_of(key);

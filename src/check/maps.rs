@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Ctx;
 use super::fit::is_text;
 use super::types::unlisted;
-use crate::diag::errors::{rules, text, values as wording};
-use crate::resolve::hir::{MapEnd, ValueMap};
+use crate::diag::errors::{rules, text, types, values as wording};
+use crate::resolve::hir::{MapEnd, Use, ValueMap};
+use crate::schema::FieldType;
 use crate::source::Span;
 use crate::syntax::ast::{Arrow, Direction, ElseAction, ElseRow, Str, ValueRow};
 
@@ -35,6 +36,35 @@ pub fn values_exist<'a>(ctx: &mut Ctx<'a, '_>, map: &ValueMap<'a>) {
                 exists(&map.left, &left, value);
             } else {
                 exists(&map.right, &right, value);
+            }
+        }
+    }
+}
+
+/// A value that the map writes to a text field and that is longer than the field takes.
+pub fn values_have_room<'a>(ctx: &mut Ctx<'a, '_>, map: &ValueMap<'a>) {
+    // The author of a row with `cut` has said what becomes of a text that is too long.
+    let index = ctx.program.values.iter().position(|known| known.name.span == map.name.span);
+    let rows = ctx.program.syncs.iter().flat_map(|sync| &sync.arms).flat_map(|arm| &arm.rows);
+    let uses = |item: &Use| matches!(item, Use::Values(used, _) if Some(*used) == index);
+    if rows.filter(|row| row.cut.is_some()).any(|row| row.uses.iter().any(uses)) {
+        return;
+    }
+    let targets = [(&map.left, Direction::Left), (&map.right, Direction::Right)];
+    for (end, direction) in targets {
+        let FieldType::Text { max: Some(max) } = end.field.field.ty else { continue };
+        let of =
+            |row: &ValueRow| if direction == Direction::Left { row.left.clone() } else { row.right.clone() };
+        let goes = |arrow: Direction| arrow == Direction::Both || arrow == direction;
+        let rows = map.rows.iter().filter(|row| goes(row.arrow.direction)).map(of);
+        let elses = map.elses.iter().filter_map(|row| match &row.action {
+            ElseAction::To { direction, value } if goes(direction.direction) => Some(value.clone()),
+            _ => None,
+        });
+        for value in rows.chain(elses) {
+            let length = u32::try_from(value.value.chars().count()).unwrap_or(u32::MAX);
+            if length > max {
+                ctx.say(types::value_too_long(value.span, &path(end), max, length));
             }
         }
     }

@@ -14,6 +14,7 @@ mod maps;
 mod policies;
 mod probe;
 mod required;
+mod rollups;
 mod roundtrip;
 mod rows;
 mod rules;

@@ -31,7 +31,8 @@ fn arm_writes_required(ctx: &mut Ctx<'_, '_>, sync: &Sync<'_>, arm: &Arm<'_>, si
         // The left record is created from whichever arm has the record: any of them may write the field.
         let by_row = if side == Side::Left { sync.arms.iter().any(written) } else { written(arm) };
         // A row that could not be resolved may well be the one that was meant to write it.
-        if by_row || sync.lost.contains(name) || nearest(name, sync.lost.iter().map(String::as_str)).is_some() {
+        if by_row || sync.lost.contains(name) || nearest(name, sync.lost.iter().map(String::as_str)).is_some()
+        {
             continue;
         }
         let arrow = if side == Side::Right { "->" } else { "<-" };

@@ -1,8 +1,8 @@
 //! Every rule, in the order in which they are asked. A new rule is a function in the file of its family and a line here.
 
 use super::{
-    Ctx, accounts, conditions, flows, keys, linkedin, maps, policies, required, roundtrip, rows, stages,
-    syncs, types, usage,
+    Ctx, accounts, conditions, flows, keys, linkedin, maps, policies, required, rollups, roundtrip, rows,
+    stages, syncs, types, usage,
 };
 use crate::resolve::hir::{Arm, Row, StageMap, Sync, ValueMap};
 
@@ -15,6 +15,7 @@ type StagesRule = for<'a, 'p> fn(&mut Ctx<'a, 'p>, &StageMap<'a>);
 
 const VALUES: &[ValuesRule] = &[
     maps::values_exist,
+    maps::values_have_room,
     |ctx, map| maps::lines_are_in_order(ctx, map.arrow, &map.rows, &map.elses),
     |ctx, map| maps::each_value_once(ctx, &map.rows),
     |ctx, map| maps::one_way_back(ctx, &map.rows),
@@ -40,6 +41,7 @@ const SYNCS: &[SyncRule] = &[
     syncs::conversions_can_be_followed,
     syncs::clauses_fit_the_connector,
     syncs::associations_go_through_the_right_sync,
+    rollups::rolled_up_values_fit,
     conditions::conditions_make_sense,
     keys::match_keys_are_usable,
     keys::match_keys_tell_records_apart,
@@ -82,6 +84,7 @@ const SYNCS_AFTER: &[SyncRule] = &[
 
 const PROGRAM: &[ProgramRule] = &[
     conditions::converters_make_sense,
+    rollups::owners_exist,
     flows::fields_have_one_writer_across_syncs,
     flows::cycles_settle,
     required::creation_has_an_order,

@@ -102,28 +102,33 @@ pub fn stages_keep_their_order<'a>(ctx: &mut Ctx<'a, '_>, map: &StageMap<'a>) {
     let place = |stages: &[&Stage], value: &Str| {
         stages.iter().position(|stage| stage.id == value.value && !stage.closed)
     };
-    let mut open: Vec<(usize, usize, &ValueRow)> = map
-        .rows
-        .iter()
-        .filter_map(|row| Some((place(&left, &row.left)?, place(&right, &row.right)?, row)))
-        .collect();
-    // Without a pipeline the stages of several stand one behind the other: their order says nothing.
-    if map.left.scope.is_none() && map.left.object.schema.pipelines.len() > 1
-        || map.right.scope.is_none() && map.right.object.schema.pipelines.len() > 1
-    {
-        return;
+    // Pipelines stand one behind the other here: the order says something inside one of them only.
+    let mut groups: BTreeMap<(Option<usize>, Option<usize>), Vec<(usize, usize, &ValueRow)>> =
+        BTreeMap::new();
+    for row in &map.rows {
+        let (Some(a), Some(b)) = (place(&left, &row.left), place(&right, &row.right)) else { continue };
+        let pipelines = (pipeline_of(&map.left, &row.left), pipeline_of(&map.right, &row.right));
+        groups.entry(pipelines).or_default().push((a, b, row));
     }
-    open.sort_by_key(|(place, _, row)| (*place, row.span.start));
-    let mut furthest: Option<(usize, usize, &ValueRow)> = None;
-    for (place, other, row) in open {
-        match furthest {
-            Some((known, far, first)) if known < place && other < far => {
-                ctx.say(wording::out_of_order(row.span, first.span, &row.left.value, &first.left.value));
+    for mut open in groups.into_values() {
+        open.sort_by_key(|(place, _, row)| (*place, row.span.start));
+        let mut furthest: Option<(usize, usize, &ValueRow)> = None;
+        for (place, other, row) in open {
+            match furthest {
+                Some((known, far, first)) if known < place && other < far => {
+                    ctx.say(wording::out_of_order(row.span, first.span, &row.left.value, &first.left.value));
+                }
+                Some((_, far, _)) if other <= far => {}
+                _ => furthest = Some((place, other, row)),
             }
-            Some((_, far, _)) if other <= far => {}
-            _ => furthest = Some((place, other, row)),
         }
     }
+}
+
+/// Which of the object's pipelines a stage belongs to.
+fn pipeline_of(end: &MapEnd<'_>, value: &Str) -> Option<usize> {
+    let has = |stages: &[Stage]| stages.iter().any(|stage| stage.id == value.value);
+    end.object.schema.pipelines.iter().position(|pipeline| has(&pipeline.stages))
 }
 
 pub fn a_closed_stage_is_mapped<'a>(ctx: &mut Ctx<'a, '_>, map: &StageMap<'a>) {

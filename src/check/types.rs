@@ -183,13 +183,30 @@ pub fn literal_fit(value: &Value, at: Span, to: FieldRef<'_>) -> Option<Diagnost
         (Value::Number(number), FieldType::Int { .. }) if number.fract() != Decimal::ZERO => {
             wrong("a number with decimals")
         }
-        (Value::Number(_), ty) if is_number(ty) => None,
+        (Value::Number(number), ty) if is_number(ty) => {
+            let shown = ty.to_string();
+            (!has_room(*number, ty))
+                .then(|| types::number_may_not_fit(at, &format!("this number, {number},"), &to_path, &shown))
+        }
         (Value::Bool(_), FieldType::Bool) => None,
         (Value::Text(_), _) => wrong("a text"),
         (Value::Number(_), _) => wrong("a number"),
         (Value::Bool(_), _) => wrong("true or false"),
         _ => None,
     }
+}
+
+/// Whether the whole digits of a number fit.
+fn has_room(number: Decimal, ty: &FieldType) -> bool {
+    let whole = match ty {
+        FieldType::Int { digits } => *digits,
+        FieldType::Decimal(size) | FieldType::Money(size) | FieldType::Percent { digits: size, .. } => {
+            size.precision.map(|all| all.saturating_sub(size.scale.unwrap_or(0)))
+        }
+        _ => None,
+    };
+    let digits = number.abs().trunc().normalize().to_string().len();
+    number.trunc().is_zero() || whole.is_none_or(|whole| digits <= whole as usize)
 }
 
 /// A value that the field does not list, or lists as inactive.
@@ -460,8 +477,13 @@ fn a_day_meets_a_time(ctx: &mut Ctx<'_, '_>, row: &Row<'_>, span: Span) {
     let of_time = |ty: &FieldType| matches!(ty, FieldType::Date | FieldType::DateTime);
     if of_time(&left.field.ty) && left.field.ty == right.field.ty {
         let wants = "a date on one side and a point in time on the other";
-        let misfit =
-            types::converter_misfit(span, "calendar_day", wants, &path(*right), &format!("{} too", right.field.ty));
+        let misfit = types::converter_misfit(
+            span,
+            "calendar_day",
+            wants,
+            &path(*right),
+            &format!("{} too", right.field.ty),
+        );
         ctx.say(misfit.help("both sides are of one type: leave `using` out"));
     }
 }

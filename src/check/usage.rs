@@ -49,8 +49,11 @@ pub fn items_are_used<'a>(ctx: &mut Ctx<'a, '_>) {
     }
     // A misspelt name was meant for its nearest item.
     let known: BTreeSet<&str> = items.iter().map(|(name, ..)| *name).collect();
-    let misspelt: Vec<&str> =
-        used.iter().copied().filter(|name| !known.contains(name) && Converter::find(name).is_none()).collect();
+    let misspelt: Vec<&str> = used
+        .iter()
+        .copied()
+        .filter(|name| !known.contains(name) && Converter::find(name).is_none())
+        .collect();
     used.extend(misspelt.into_iter().filter_map(|name| nearest(name, known.iter().copied())));
     for (name, span, header, kind) in items {
         // A map that a row was told to use is not idle for long.

@@ -6,8 +6,9 @@ use super::literal;
 use crate::builtin::Func;
 use crate::diag::errors::{names, rules};
 use crate::diag::suggest::nearest;
-use crate::schema::FieldType;
+use crate::schema::model::List;
 use crate::schema::types::Digits;
+use crate::schema::{FieldType, System};
 use crate::source::Span;
 use crate::syntax::ast::{self, BinaryOp, ExprKind, Quantifier};
 use crate::value::Value;
@@ -238,13 +239,23 @@ impl<'a> Resolver<'a> {
             self.say(names::argument_count(span, "in_list", 1, 1, args.len()));
             return Expr::error(span);
         };
-        let system = scope.bare.and_then(|side| scope.object(side)).map(|object| object.system);
-        if let Some((system, lists)) =
-            system.and_then(|name| Some((name, self.schemas.systems.get(name)?.lists.as_ref()?)))
-            && !lists.iter().any(|list| list.name == name.value)
+        let object = scope.bare.and_then(|side| scope.object(side));
+        if let Some((object, system)) =
+            object.and_then(|object| Some((object, self.schemas.systems.get(object.system)?)))
+            && let Some(lists) = &system.lists
         {
-            let near = nearest(&name.value, lists.iter().map(|list| list.name.as_str()));
-            self.say(names::unknown_list(name.span, system, &name.value, near));
+            let called: Vec<&List> = lists.iter().filter(|list| list.name == name.value).collect();
+            match called.first() {
+                None => {
+                    let near = nearest(&name.value, lists.iter().map(|list| list.name.as_str()));
+                    self.say(names::unknown_list(name.span, object.system, &name.value, near));
+                }
+                Some(other) if !called.iter().any(|list| held(system, list) == object.name) => {
+                    let of = held(system, other);
+                    self.say(names::list_of_other_object(name.span, &name.value, of, object.name));
+                }
+                Some(_) => {}
+            }
         }
         Expr { kind: Kind::InList(name.value.clone()), ty: boolean(), span }
     }
@@ -324,4 +335,9 @@ fn result_type<'a>(func: Func, args: &[Expr<'a>]) -> Ty<'a> {
         Func::Split => Ty::List(Box::new(text())),
         Func::ContainsAll => boolean(),
     }
+}
+
+/// The object whose records a list holds.
+fn held<'s>(system: &'s System, list: &'s List) -> &'s str {
+    system.object(&list.object).map_or(list.object.as_str(), |(name, _)| name)
 }

@@ -5,7 +5,7 @@ use super::hir::{
     self, ConvertItem, Expect, FieldRef, MapEnd, Object, OwnerMap, Program, Side, StageMap, Test, ValueMap,
 };
 use super::{Resolver, literal};
-use crate::diag::errors::{names, text as texts, types};
+use crate::diag::errors::{names, text as texts, types, values};
 use crate::diag::suggest::nearest;
 use crate::schema::{FieldType, SystemKind};
 use crate::syntax::ast;
@@ -97,6 +97,13 @@ impl<'a> Resolver<'a> {
         // Pipelines that were not fetched say nothing; a describe always lists the record types.
         let unknown = object.kind == SystemKind::Hubspot && known.is_empty();
         if unknown || known.iter().any(|(id, _)| id == wanted) {
+            let called = object.schema.record_types.iter().filter(|known| known.name == *wanted);
+            if word == "record_type"
+                && called.clone().count() > 0
+                && called.clone().all(|known| !known.active)
+            {
+                self.say(values::inactive_record_type(qualifier.value.span, &full, wanted));
+            }
             return;
         }
         let labelled = known.iter().find(|(_, label)| label.eq_ignore_ascii_case(wanted)).map(|(id, _)| *id);

@@ -11,5 +11,5 @@ pub mod show;
 pub mod snapshot;
 pub mod types;
 
-pub use model::{Field, Object, System, SystemKind};
+pub use model::{Field, Object, Owner, System, SystemKind};
 pub use types::FieldType;

@@ -54,12 +54,21 @@ struct Scanner<'t> {
     doc: Vec<String>,
     /// An item begins here although blocks are open: they end before it.
     resync: bool,
+    /// The first block of this item whose `}` stands further left than its line: probably another block's.
+    misplaced: Option<(Span, Span)>,
 }
 
 /// Reads a whole file.
 pub fn outline(file: FileId, text: &str) -> Outline {
-    let mut scanner =
-        Scanner { file, text, at: 0, outline: Outline::default(), doc: Vec::new(), resync: false };
+    let mut scanner = Scanner {
+        file,
+        text,
+        at: 0,
+        outline: Outline::default(),
+        doc: Vec::new(),
+        resync: false,
+        misplaced: None,
+    };
     loop {
         let nodes = scanner.nodes(0, None);
         scanner.outline.nodes.extend(nodes);
@@ -173,13 +182,33 @@ impl Scanner<'_> {
             return Block { nodes: Vec::new(), span: self.span(open, open + 1) };
         }
         let nodes = self.nodes(depth + 1, Some(header));
+        let at = if header.start == header.end { self.span(open, open + 1) } else { header };
         if self.peek() == Some(b'}') {
+            if self.misplaced.is_none() && self.stands_further_left(self.at, open) {
+                self.misplaced = Some((at, self.span(open, open + 1)));
+            }
             self.at += 1;
         } else {
-            let at = if header.start == header.end { self.span(open, open + 1) } else { header };
-            self.outline.diagnostics.push(wording::unclosed_block(at, self.span(open, open + 1)));
+            // Of the blocks inside, one was closed by a `}` that stands where this one's should.
+            let inside = self.misplaced.take().filter(|(_, inner)| inner.start as usize > open);
+            let (at, open) = inside.unwrap_or((at, self.span(open, open + 1)));
+            self.outline.diagnostics.push(wording::unclosed_block(at, open));
+        }
+        if depth == 0 {
+            self.misplaced = None;
         }
         Block { nodes, span: self.span(open, self.at) }
+    }
+
+    /// A `}` alone at the start of its line, left of where the line of its `{` starts.
+    fn stands_further_left(&self, close: usize, open: usize) -> bool {
+        let indent = |at: usize| {
+            let line = self.text.get(..at).map_or(0, |before| before.rfind('\n').map_or(0, |end| end + 1));
+            let rest = self.text.get(line..at).unwrap_or("");
+            (line, rest.len() - rest.trim_start().len(), rest.trim_start().is_empty())
+        };
+        let ((close_line, close_at, alone), (open_line, open_at, _)) = (indent(close), indent(open));
+        alone && close_line != open_line && close_at < open_at
     }
 
     /// Moves to the end of the statement and returns it; stops before `;`, `{`, `}`, a comment or a line end.

@@ -92,6 +92,14 @@ pub fn unknown_list(span: Span, system: &str, name: &str, near: Option<&str>) ->
     unknown(Code::E207, span, format!("{system} has no list \"{name}\""), near.as_deref())
 }
 
+pub fn list_of_other_object(span: Span, name: &str, of: &str, wanted: &str) -> Diagnostic {
+    Diagnostic::new(Code::E207, span, format!("the list \"{name}\" holds {of} records, not {wanted} records"))
+        .here(format!("a list of {of} records"))
+        .help(format!(
+            "ask the associated records: `any {of} (in_list(\"{name}\"))`, or name a list of {wanted} records"
+        ))
+}
+
 pub fn unknown_function(span: Span, name: &str, near: Option<&str>) -> Diagnostic {
     unknown(Code::E208, span, format!("there is no function `{name}`"), near)
 }

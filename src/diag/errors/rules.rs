@@ -116,6 +116,12 @@ pub fn not_supported(span: Span, message: String) -> Diagnostic {
     Diagnostic::new(Code::E533, span, message).here("not supported")
 }
 
+pub fn no_order(span: Span, field: &str, ty: &str) -> Diagnostic {
+    Diagnostic::new(Code::E301, span, format!("{field} has no order to go forward in"))
+        .here(ty.to_owned())
+        .help("`forward` goes along the values of an option field; leave it out here")
+}
+
 pub fn no_lookup(span: Span, field: &str, ty: &str) -> Diagnostic {
     Diagnostic::new(Code::E533, span, format!("{field} holds no id of another record"))
         .here(format!("it is {ty}"))

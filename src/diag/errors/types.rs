@@ -65,6 +65,12 @@ pub fn missing_identity(
         .help("name a `values` map: `using my_values`, and list the pairs in `values my_values: ... { ... }`")
 }
 
+pub fn value_too_long(span: Span, field: &str, max: u32, length: u32) -> Diagnostic {
+    Diagnostic::new(Code::W302, span, format!("this value is longer than {field} allows"))
+        .here(format!("{length} characters; at most {max} fit"))
+        .note("a longer value is held: it is not written, and reported")
+}
+
 pub fn text_may_not_fit(
     span: Span,
     from: &str,

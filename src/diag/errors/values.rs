@@ -53,6 +53,28 @@ pub fn inactive_value(span: Span, field: &str, value: &str) -> Diagnostic {
     Diagnostic::new(Code::W404, span, format!("\"{value}\" is an inactive value of {field}")).here("inactive")
 }
 
+pub fn inactive_record_type(span: Span, object: &str, name: &str) -> Diagnostic {
+    Diagnostic::new(Code::W404, span, format!("the record type \"{name}\" of {object} is inactive"))
+        .here("inactive")
+}
+
+/// An owner that is one slip of the keyboard away from one that exists.
+pub fn misspelt_owner(span: Span, system: &str, email: &str, near: &str) -> Diagnostic {
+    Diagnostic::new(Code::E403, span, format!("{system} has no owner \"{email}\""))
+        .here(format!("did you mean \"{near}\"?"))
+        .fix(
+            format!("write \"{near}\""),
+            Applicability::Likely,
+            vec![Edit { span, text: format!("\"{near}\"") }],
+        )
+}
+
+pub fn inactive_owner(span: Span, system: &str, email: &str) -> Diagnostic {
+    Diagnostic::new(Code::W404, span, format!("\"{email}\" is no longer active in {system}"))
+        .here("inactive")
+        .note("records can't be given to an inactive owner; the field is held")
+}
+
 pub fn won_meets_lost(span: Span, left: &str, right: &str) -> Diagnostic {
     Diagnostic::new(Code::E405, span, format!("\"{left}\" and \"{right}\" are a won and a lost stage"))
         .here("a deal would change from won to lost on the way")
