@@ -103,8 +103,7 @@ pub fn stages_keep_their_order<'a>(ctx: &mut Ctx<'a, '_>, map: &StageMap<'a>) {
         stages.iter().position(|stage| stage.id == value.value && !stage.closed)
     };
     // Pipelines stand one behind the other here: the order says something inside one of them only.
-    let mut groups: BTreeMap<(Option<usize>, Option<usize>), Vec<(usize, usize, &ValueRow)>> =
-        BTreeMap::new();
+    let mut groups: BTreeMap<_, Vec<(usize, usize, &ValueRow)>> = BTreeMap::new();
     for row in &map.rows {
         let (Some(a), Some(b)) = (place(&left, &row.left), place(&right, &row.right)) else { continue };
         let pipelines = (pipeline_of(&map.left, &row.left), pipeline_of(&map.right, &row.right));
