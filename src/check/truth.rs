@@ -342,7 +342,8 @@ pub fn same(a: &Expr<'_>, b: &Expr<'_>) -> bool {
         (Kind::Matches { operand: p, pattern: x }, Kind::Matches { operand: q, pattern: y }) => {
             x == y && same(p, q)
         }
-        (Kind::InList(x), Kind::InList(y)) | (Kind::Linked(x), Kind::Linked(y)) => x == y,
+        (Kind::InList(x), Kind::InList(y)) => x == y,
+        (Kind::Linked { sync: x, arm: a }, Kind::Linked { sync: y, arm: b }) => x == y && a == b,
         (
             Kind::Associated { quantifier: p, object: o, condition: c, .. },
             Kind::Associated { quantifier: q, object: n, condition: d, .. },

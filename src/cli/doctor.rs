@@ -8,6 +8,7 @@ use super::error::{CliError, CliResult};
 use super::exit::Exit;
 use super::load;
 use super::project::Project;
+use super::rights::needed;
 use super::schema::pull::{synced, wanted};
 use crate::connect::Account;
 use crate::connect::remote::{Identity, Remote, Reply, Request};
@@ -18,11 +19,14 @@ use crate::schema::{System, SystemKind};
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Ends with 1 when something fails.\n\nExamples:\n  twinmap doctor\n  twinmap doctor salesforce"
+    after_help = "Ends with 1 when something fails.\n\nExamples:\n  twinmap doctor\n  twinmap doctor --scopes   what to grant before connecting\n  twinmap doctor salesforce"
 )]
 pub struct Args {
     /// Connections to look at; all of them when none is named
     systems: Vec<String>,
+    /// Say which scopes and rights the mappings need, and look at nothing
+    #[arg(long)]
+    scopes: bool,
 }
 
 /// Clocks that differ by more are worth a word: signed assertions live for two minutes.
@@ -66,6 +70,9 @@ pub fn run(app: &App, args: &Args) -> CliResult {
     let project = app.project()?;
     let mut failed = false;
     let (plan, snapshots, own) = program(&project);
+    if args.scopes {
+        return scopes(app, plan.as_ref(), &own);
+    }
     app.term.out(&format!("project\n{}", own.text));
     failed |= own.failed;
     for name in &args.systems {
@@ -91,6 +98,21 @@ pub fn run(app: &App, args: &Args) -> CliResult {
         failed |= sheet.failed;
     }
     Ok(if failed { Exit::Failure } else { Exit::Ok })
+}
+
+/// What to give the integration before it is connected: this much and no more.
+fn scopes(app: &App, plan: Option<&SyncPlan>, own: &Sheet) -> CliResult {
+    let Some(plan) = plan else {
+        app.term.out(&format!("project\n{}", own.text));
+        return Ok(Exit::Failure);
+    };
+    for (system, rights) in needed(plan) {
+        app.term.out(&format!("{system}\n"));
+        for right in rights {
+            app.term.out(&format!("  {right}\n"));
+        }
+    }
+    Ok(Exit::Ok)
 }
 
 /// The compiled program, the snapshots, and whether they are sound.

@@ -39,6 +39,7 @@ mod quarantine;
 mod reconcile;
 mod resync;
 mod retry;
+mod rights;
 mod run;
 mod runs;
 mod sandbox;

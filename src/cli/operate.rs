@@ -128,13 +128,8 @@ pub fn engage<T>(
 
 /// Parts of the program that are checked and compiled, and that this version does not carry out.
 fn tell_not_run(app: &App, plan: &SyncPlan) {
-    let mut parts: Vec<String> = plan
-        .syncs
-        .iter()
-        .filter(|sync| !sync.propagate.is_empty())
-        .map(|sync| format!("`propagate` of sync {}", sync.name))
-        .collect();
-    parts.extend(plan.writebacks.iter().map(|item| format!("writeback {}", item.name)));
+    let mut parts: Vec<String> =
+        plan.writebacks.iter().map(|item| format!("writeback {}", item.name)).collect();
     parts.extend(plan.crm_settings.iter().map(|_| "crm_settings".to_owned()));
     for part in parts {
         app.term.err(&format!("warning: {part} is not carried out by this version of twinmap\n"));

@@ -158,6 +158,10 @@ fn one_sync(out: &mut String, sync: &WhySync) {
         );
     }
     if sync.link.is_none() {
+        for rule in &sync.creation {
+            let holds = if rule.holds { "holds" } else { "does not hold" };
+            let _ = writeln!(out, "  {} {holds}: {}", rule.kind, clean(&rule.rule, 120));
+        }
         return;
     }
     for row in &sync.rows {

@@ -7,7 +7,7 @@ use super::error::{EngineError, EngineResult};
 use super::session::Session;
 use crate::connect::remote::{Reply, Request};
 use crate::plan::ir::{Create, Expr, ObjectId, Side, Sync, SyncId};
-use crate::plan::words::visit;
+use crate::plan::words::{parts, visit};
 use crate::record::RecordId;
 use crate::schema::SystemKind;
 
@@ -37,6 +37,23 @@ fn exprs(sync: &Sync) -> Vec<(Side, &Expr)> {
         }
     }
     all
+}
+
+/// Objects whose records are asked whether the one that they are linked with is private, with the sync of that link.
+fn privates(expr: &Expr, here: &[ObjectId], asked: &mut BTreeSet<(ObjectId, SyncId)>) {
+    match expr {
+        Expr::Associated { object, condition, .. } => {
+            if let Some(condition) = condition {
+                privates(condition, &[*object], asked);
+            }
+        }
+        Expr::IsPrivate(inner) => {
+            if let Expr::Linked { sync, .. } = &**inner {
+                asked.extend(here.iter().map(|object| (*object, *sync)));
+            }
+        }
+        other => parts(other).into_iter().for_each(|part| privates(part, here, asked)),
+    }
 }
 
 impl Session<'_> {
@@ -92,6 +109,32 @@ impl Session<'_> {
             let ids = self.world.associated(here, name);
             self.read(object, ids).await?;
         }
-        Ok(())
+        self.read_private(id).await
+    }
+
+    /// Reads the linked records that `is_private(linked(...))` asks about.
+    async fn read_private(&mut self, id: SyncId) -> EngineResult<()> {
+        let sync = self.sync(id)?;
+        let mut asked: BTreeSet<(ObjectId, SyncId)> = BTreeSet::new();
+        for (side, expr) in exprs(sync) {
+            let here: Vec<ObjectId> = match side {
+                Side::Left => vec![sync.left],
+                Side::Right => sync.arms.iter().map(|arm| arm.right).collect(),
+            };
+            privates(expr, &here, &mut asked);
+        }
+        let mut wanted: BTreeMap<ObjectId, BTreeSet<RecordId>> = BTreeMap::new();
+        for (object, through) in asked {
+            let facts = self.facts();
+            for record in self.world.of(object) {
+                if let Some((there, id)) = facts.linked_record(through, record.id.as_str()) {
+                    wanted.entry(there).or_default().insert(id);
+                }
+            }
+        }
+        for (object, ids) in wanted {
+            self.read(object, ids).await?;
+        }
+        self.check_trouble()
     }
 }

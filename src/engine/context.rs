@@ -9,6 +9,7 @@ use crate::interp::{Context, Lookup};
 use crate::plan::ir::{ObjectId, OwnerElse, OwnersId, Side, SyncId, SyncPlan};
 use crate::record::{Record, RecordId};
 use crate::schema::model::Owner;
+use crate::value::Value;
 use crate::state::{Link, LinkState, StateError, StateResult, Store};
 
 pub struct Facts<'f> {
@@ -46,6 +47,26 @@ impl Facts<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// The live link of a record of either side, and the side that it stands on.
+    fn live_link(&self, sync: SyncId, id: &str) -> Option<(Side, Link)> {
+        [Side::Left, Side::Right].into_iter().find_map(|side| {
+            let link = self.noted(self.link(sync, side, id))?;
+            (link.state == LinkState::Live).then_some((side, link))
+        })
+    }
+
+    /// The record that a record is linked with in a sync, and its object.
+    pub fn linked_record(&self, sync: SyncId, id: &str) -> Option<(ObjectId, RecordId)> {
+        let (side, link) = self.live_link(sync, id)?;
+        let found = self.plan.sync(sync)?;
+        if side == Side::Right {
+            return Some((found.left, RecordId::new(link.left)));
+        }
+        let is = |object: &ObjectId| self.plan.object(*object).is_some_and(|object| object.name == link.arm);
+        let right = found.arms.iter().map(|arm| arm.right).find(is)?;
+        Some((right, RecordId::new(link.right)))
     }
 
     fn noted<T>(&self, found: StateResult<Option<T>>) -> Option<T> {
@@ -115,9 +136,24 @@ impl Context for Facts<'_> {
         }
     }
 
-    fn is_linked(&self, sync: SyncId, record: &Record) -> bool {
+    fn is_linked(&self, sync: SyncId, arm: Option<u32>, record: &Record) -> bool {
         let id = record.id.as_str();
-        self.counterpart(sync, Side::Right, id).or_else(|| self.counterpart(sync, Side::Left, id)).is_some()
+        let Some(arm) = arm else {
+            let found = self.counterpart(sync, Side::Right, id);
+            return found.or_else(|| self.counterpart(sync, Side::Left, id)).is_some();
+        };
+        let right = self.plan.sync(sync).and_then(|sync| sync.arms.get(arm as usize)).map(|arm| arm.right);
+        self.live_link(sync, id).is_some_and(|(_, link)| {
+            right.and_then(|right| self.plan.object(right)).is_some_and(|object| object.name == link.arm)
+        })
+    }
+
+    fn is_linked_to_private(&self, sync: SyncId, record: &Record) -> bool {
+        let Some((object, id)) = self.linked_record(sync, record.id.as_str()) else { return false };
+        let fields = self.plan.object(object).map_or(&[][..], |object| &object.fields);
+        let account = fields.iter().position(|field| field.name == "AccountId");
+        let found = self.world.get(object, &id).zip(account);
+        found.is_some_and(|(found, account)| found.slot(account).is_some_and(Value::is_blank))
     }
 
     fn in_list(&self, list: &str, record: &Record) -> bool {

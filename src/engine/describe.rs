@@ -54,9 +54,10 @@ impl Session<'_> {
     fn change(&self, op: &Op) -> EngineResult<Change> {
         let sync = self.sync(op.sync)?;
         let (system, object) = (self.system_name(op.object), self.object_name(op.object));
-        let source_object = match op.side {
-            Side::Right => sync.left,
-            Side::Left => sync.arms.get(op.arm).map_or(sync.left, |arm| arm.right),
+        let source_object = match (op.from, op.side) {
+            (Some(from), _) => from,
+            (None, Side::Right) => sync.left,
+            (None, Side::Left) => sync.arms.get(op.arm).map_or(sync.left, |arm| arm.right),
         };
         let place = |object: ObjectId| format!("{}.{}", self.system_name(object), self.object_name(object));
         let fields = op.fields.iter().map(|sent| FieldChange {

@@ -101,6 +101,7 @@ impl Session<'_> {
         }
         if !self.is_about_one_field() {
             self.draft_associations(id, &pairs, draft)?;
+            self.draft_propagation(id, dirty, &pairs, draft).await?;
         }
         self.deps.progress.step(steps);
         Ok(())
@@ -231,6 +232,10 @@ impl Session<'_> {
                         Ok(())
                     }
                     Err(reason) => {
+                        // What it depends on may change without a trace on the record: it is asked again.
+                        if self.program(id)?.creation_asks_beyond(side.other()) {
+                            draft.unfinished.insert((here, record.clone()));
+                        }
                         self.skip(id, here, &record, reason, "the mapping makes no counterpart for it", draft)
                     }
                 }

@@ -32,6 +32,9 @@ pub enum Landed {
 impl Session<'_> {
     /// Commits an operation that took effect on record `id`; `back` is the record as read after it.
     pub fn landed(&self, op_id: &str, op: &Op, id: &RecordId, back: Option<&Record>) -> EngineResult<Landed> {
+        if op.from.is_some() {
+            return self.propagation_landed(op_id, op, id, back);
+        }
         let mut link = match self.link_for(op, id)? {
             Some(link) => link,
             None => {
@@ -97,6 +100,31 @@ impl Session<'_> {
             Ok(())
         })?;
         Ok(if differs { Landed::Differs } else { Landed::Done })
+    }
+
+    /// A value that travelled within one CRM belongs to no pair: what was lost meanwhile is all there is to keep.
+    fn propagation_landed(
+        &self,
+        op_id: &str,
+        op: &Op,
+        id: &RecordId,
+        back: Option<&Record>,
+    ) -> EngineResult<Landed> {
+        let mut ledger = Vec::new();
+        for sent in &op.fields {
+            for lost in self.blindly_lost(op, sent, back) {
+                let rule = "edited while it was being written";
+                ledger.push(self.ledger_row(op_id, op, id, sent, &lost.value, rule)?);
+            }
+        }
+        let now = self.now();
+        self.store().atomically(|store| {
+            for row in &ledger {
+                store.add_ledger(row, now)?;
+            }
+            store.set_outcome(op_id, "ok", id.as_str(), "", now)
+        })?;
+        Ok(Landed::Done)
     }
 
     /// The link of the operation; a create makes it, unless an earlier try did. `None` = the record is another's.
@@ -225,7 +253,8 @@ impl Session<'_> {
     pub fn origin(&self, op: &Op) -> EngineResult<Option<(ObjectId, RecordId)>> {
         let sync = self.sync(op.sync)?;
         let Some(arm) = sync.arms.get(op.arm) else { return Ok(None) };
-        Ok(self.resolve(&op.source)?.map(|id| (object_on(sync, arm, op.side.other()), id)))
+        let object = op.from.unwrap_or_else(|| object_on(sync, arm, op.side.other()));
+        Ok(self.resolve(&op.source)?.map(|id| (object, id)))
     }
 }
 

@@ -18,6 +18,7 @@ pub mod ops;
 mod outcome;
 mod pairs;
 mod part;
+mod propagate;
 mod relate;
 pub mod report;
 mod run;

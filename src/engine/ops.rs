@@ -103,6 +103,9 @@ pub struct Op {
     /// For a create: the unique field and value by which an earlier try is found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unique: Option<(String, String)>,
+    /// The source's object when it is not the other side of a pair: a value that travels within one CRM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<ObjectId>,
     /// The source record's and the written record's change stamps when this was planned.
     pub source_stamp: Option<Millis>,
     pub stamp: Option<Millis>,

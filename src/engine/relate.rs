@@ -252,6 +252,7 @@ impl Session<'_> {
             to: None,
             key: String::new(),
             association: text.clone(),
+            from: None,
             unique: None,
             source_stamp,
             stamp: self.record(object, record).and_then(|found| found.modified).or(stamp),

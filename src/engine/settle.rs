@@ -66,6 +66,11 @@ impl Session<'_> {
 
     fn fits(&self, op: &Op) -> bool {
         let sync = self.plan().sync(op.sync);
+        if let Some(from) = op.from {
+            return sync.is_some_and(|sync| {
+                sync.propagate.iter().any(|item| item.from_object == from && item.to_object == op.object)
+            });
+        }
         sync.and_then(|sync| sync.arms.get(op.arm).map(|arm| object_on(sync, arm, op.side)))
             .is_some_and(|object| object == op.object)
     }

@@ -10,7 +10,7 @@ use super::error::EngineResult;
 use super::ops::Op;
 use super::session::{Deps, Options, Session, object_on};
 use super::world::named;
-use crate::interp::{FilterOutcome, RowValue};
+use crate::interp::{Decides, FilterOutcome, RowValue};
 use crate::merge::change::{Change, Skip, json as shown};
 use crate::plan::ir::{ObjectId, Row, Side, SyncId};
 use crate::plan::words::{Reads, fields_read, words};
@@ -67,6 +67,9 @@ pub struct WhySync {
     pub passes: &'static str,
     /// Whether a missing counterpart is made: `yes`, or the stable word of what forbids it.
     pub create: &'static str,
+    /// The vetoes, and the parts of the rule that may make one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub creation: Vec<Rule>,
     pub rows: Vec<WhyRow>,
 }
 
@@ -86,6 +89,16 @@ pub struct Clause {
     pub verdict: &'static str,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub detail: String,
+}
+
+/// A veto, or one of the or-ed parts of a `create` rule.
+#[derive(Debug, Serialize)]
+pub struct Rule {
+    /// `veto` or `create`.
+    pub kind: &'static str,
+    pub rule: String,
+    /// Whether it is true of this record.
+    pub holds: bool,
 }
 
 /// Both values of a row, the agreed ones, and what each side would send.
@@ -224,6 +237,7 @@ impl Session<'_> {
             filter: self.clauses(id, index, side, record)?,
             passes: verdict(&program.filter(&facts, side, record)).0,
             create: program.may_create(&facts, side.other(), record).err().unwrap_or("yes"),
+            creation: self.creation(id, index, side, record)?,
             rows: rows.map(|row| self.explain_row(id, index, row, left, right, link.as_ref())).collect(),
             link: link.map(|link| WhyLink {
                 state: link.state.word(),
@@ -232,6 +246,19 @@ impl Session<'_> {
                 run: link.run,
             }),
         })
+    }
+
+    fn creation(&self, id: SyncId, arm: usize, side: Side, record: &Record) -> EngineResult<Vec<Rule>> {
+        let sync = self.sync(id)?;
+        let right = sync.arms.get(arm).map_or(sync.left, |arm| arm.right);
+        let reads = Reads { plan: self.plan(), left: sync.left, right };
+        let found = self.program(id)?.creation(&self.facts(), side.other(), record);
+        let rule = |(decides, expr, outcome): (Decides, _, FilterOutcome)| Rule {
+            kind: if decides == Decides::Veto { "veto" } else { "create" },
+            rule: words(reads, expr),
+            holds: outcome == FilterOutcome::In,
+        };
+        Ok(found.into_iter().map(rule).collect())
     }
 
     fn clauses(&self, id: SyncId, arm: usize, side: Side, record: &Record) -> EngineResult<Vec<Clause>> {

@@ -43,8 +43,10 @@ pub enum Lookup {
 pub trait Context {
     fn owner(&self, map: OwnersId, to: Side, id: &str) -> Lookup;
     fn linked_id(&self, sync: SyncId, to: Side, id: &str) -> Lookup;
-    /// Whether the record at hand is linked in another sync.
-    fn is_linked(&self, sync: SyncId, record: &Record) -> bool;
+    /// Whether the record at hand is linked in another sync, with a record of this arm when one is given.
+    fn is_linked(&self, sync: SyncId, arm: Option<u32>, record: &Record) -> bool;
+    /// Whether the record that it is linked with there belongs to no account.
+    fn is_linked_to_private(&self, sync: SyncId, record: &Record) -> bool;
     fn in_list(&self, list: &str, record: &Record) -> bool;
     /// Records of `object` that are associated with the record at hand.
     fn associated(&self, object: ObjectId, record: &Record) -> Vec<Record>;
@@ -61,7 +63,10 @@ impl Context for NoContext {
     fn linked_id(&self, _: SyncId, _: Side, _: &str) -> Lookup {
         Lookup::Missing("links are only known in a run".to_owned())
     }
-    fn is_linked(&self, _: SyncId, _: &Record) -> bool {
+    fn is_linked(&self, _: SyncId, _: Option<u32>, _: &Record) -> bool {
+        false
+    }
+    fn is_linked_to_private(&self, _: SyncId, _: &Record) -> bool {
         false
     }
     fn in_list(&self, _: &str, _: &Record) -> bool {
@@ -193,8 +198,12 @@ impl<'e> Env<'e> {
             Expr::InList(list) => {
                 Value::Bool(self.at_hand().is_some_and(|record| self.context.in_list(list, record)))
             }
-            Expr::Linked(sync) => {
-                Value::Bool(self.at_hand().is_some_and(|record| self.context.is_linked(*sync, record)))
+            Expr::Linked { sync, arm } => {
+                Value::Bool(self.at_hand().is_some_and(|record| self.context.is_linked(*sync, *arm, record)))
+            }
+            Expr::IsPrivate(inner) if let Expr::Linked { sync, .. } = &**inner => {
+                let private = |record| self.context.is_linked_to_private(*sync, record);
+                Value::Bool(self.truth(inner)? && self.at_hand().is_some_and(private))
             }
             Expr::IsPrivate(inner) => Value::Bool(self.truth(inner)? && self.is_private()),
         })

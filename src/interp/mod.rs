@@ -8,4 +8,4 @@ mod functions;
 mod program;
 
 pub use eval::{Context, Lookup, NoContext, Stop};
-pub use program::{FilterOutcome, RowValue, SyncProgram, same, walk};
+pub use program::{Decides, FilterOutcome, RowValue, SyncProgram, same, walk};

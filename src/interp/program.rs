@@ -7,7 +7,7 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use super::eval::{Context, Env, Stop};
 use crate::calc::equal;
 use crate::plan::ir::{Arm, Expr, Field, Match, Row, Side, Sync, SyncId, SyncPlan, Transfer};
-use crate::plan::words::parts;
+use crate::plan::words::{parts, visit};
 use crate::record::Record;
 use crate::schema::FieldType;
 use crate::value::Value;
@@ -28,6 +28,15 @@ pub enum FilterOutcome {
     Out,
     /// A condition could not be evaluated.
     Unclear(String),
+}
+
+/// A part of the rules about missing counterparts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decides {
+    /// Forbids it when true, whatever else is.
+    Veto,
+    /// One true part is enough.
+    Create,
 }
 
 /// What a row makes of a source record.
@@ -190,6 +199,57 @@ impl<'p> SyncProgram<'p> {
                 _ => Err("create-rule"),
             },
         }
+    }
+
+    /// Whether the rules about missing counterparts on `side` ask beyond the record: their answer may change without it.
+    pub fn creation_asks_beyond(&self, side: Side) -> bool {
+        let (create, vetoes) = match side {
+            Side::Left => (&self.sync.create_left, &self.sync.veto_left),
+            Side::Right => (&self.sync.create_right, &self.sync.veto_right),
+        };
+        let rule = match create {
+            crate::plan::ir::Create::When(condition) => Some(condition),
+            _ => None,
+        };
+        let mut asks = false;
+        for expr in vetoes.iter().chain(rule) {
+            visit(expr, &mut |part| {
+                asks |= matches!(
+                    part,
+                    Expr::Associated { .. } | Expr::InList(_) | Expr::Linked { .. } | Expr::IsPrivate(_)
+                );
+            });
+        }
+        asks
+    }
+
+    /// What decides about a missing counterpart on `side`: vetoes, then the parts of the rule, each with its verdict.
+    pub fn creation<'s>(
+        &'s self,
+        context: &dyn Context,
+        side: Side,
+        source: &Record,
+    ) -> Vec<(Decides, &'s Expr, FilterOutcome)> {
+        let (create, vetoes) = match side {
+            Side::Left => (&self.sync.create_left, &self.sync.veto_left),
+            Side::Right => (&self.sync.create_right, &self.sync.veto_right),
+        };
+        let mut all: Vec<(Decides, &Expr)> = vetoes.iter().map(|veto| (Decides::Veto, veto)).collect();
+        let mut open: Vec<&Expr> = match create {
+            crate::plan::ir::Create::When(condition) => vec![condition],
+            _ => Vec::new(),
+        };
+        while let Some(expr) = open.pop() {
+            match expr {
+                Expr::Binary { op: crate::plan::ir::BinaryOp::Or, left, right } => {
+                    open.push(right);
+                    open.push(left);
+                }
+                other => all.push((Decides::Create, other)),
+            }
+        }
+        let verdict = |expr| self.verdict(context, side.other(), source, expr);
+        all.into_iter().map(|(decides, expr)| (decides, expr, verdict(expr))).collect()
     }
 
     /// What a row would write on side `to`. `target` is the record that stands there now, if there is one.

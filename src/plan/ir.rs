@@ -455,8 +455,12 @@ pub enum Expr {
     InList(String),
     /// Whether the record at hand (or the linked one) is private: a Salesforce contact without an account.
     IsPrivate(Box<Expr>),
-    /// The counterpart in another sync; true when there is one.
-    Linked(SyncId),
+    /// The counterpart in another sync; true when there is one (of the arm with this index, when one is named).
+    Linked {
+        sync: SyncId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        arm: Option<u32>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -92,7 +92,11 @@ impl Walk<'_> {
     fn expr(&self, expr: &Expr) -> Result<(), BadPlan> {
         match expr {
             Expr::Literal(_) | Expr::It | Expr::InList(_) => Ok(()),
-            Expr::Linked(sync) => within(sync.index(), self.plan.syncs.len(), "sync"),
+            Expr::Linked { sync, arm } => {
+                within(sync.index(), self.plan.syncs.len(), "sync")?;
+                let arms = self.plan.sync(*sync).map_or(0, |sync| sync.arms.len());
+                arm.map_or(Ok(()), |arm| within(arm as usize, arms, "arm"))
+            }
             Expr::Field { side, field } => self.field(*side, *field),
             Expr::Let { value, body } => self.expr(value).and_then(|()| self.expr(body)),
             Expr::Not(e) | Expr::Negate(e) | Expr::IsSet(e) | Expr::IsBlank(e) | Expr::IsPrivate(e) => {

@@ -4,7 +4,7 @@
 
 use rust_decimal::Decimal;
 
-use super::ir::{BinaryOp, Convert, Expr, FieldId, ObjectId, Quantifier, Side, SyncPlan};
+use super::ir::{BinaryOp, Convert, Expr, FieldId, ObjectId, Quantifier, Side, SyncId, SyncPlan};
 use crate::value::Value;
 
 /// The objects whose records an expression reads.
@@ -149,7 +149,9 @@ fn sides_read(expr: &Expr, left: &mut bool, right: &mut bool) {
 /// The expressions right inside one.
 pub fn parts(expr: &Expr) -> Vec<&Expr> {
     match expr {
-        Expr::Literal(_) | Expr::Field { .. } | Expr::It | Expr::InList(_) | Expr::Linked(_) => Vec::new(),
+        Expr::Literal(_) | Expr::Field { .. } | Expr::It | Expr::InList(_) | Expr::Linked { .. } => {
+            Vec::new()
+        },
         Expr::Let { value, body } => vec![value, body],
         Expr::Not(inner)
         | Expr::Negate(inner)
@@ -208,9 +210,11 @@ impl Words<'_> {
                 self.associated(*quantifier, *object, condition.as_deref())
             }
             Expr::InList(name) => format!("it is in the list \"{name}\""),
-            Expr::Linked(sync) => format!("it is linked by `{}`", self.sync_name(*sync)),
+            Expr::Linked { sync, arm } => format!("it is linked{}", self.link_words(*sync, *arm)),
             Expr::IsPrivate(inner) => match &**inner {
-                Expr::Linked(sync) => format!("its record linked by `{}` is private", self.sync_name(*sync)),
+                Expr::Linked { sync, .. } => {
+                    format!("its record linked by `{}` is private", self.sync_name(*sync))
+                }
                 other => format!("it is private and {}", self.expr(other)),
             },
             chain => {
@@ -241,6 +245,14 @@ impl Words<'_> {
         }
     }
 
+    /// What `linked(...)` asks for, behind "linked".
+    fn link_words(&self, sync: SyncId, arm: Option<u32>) -> String {
+        let plan = self.reads.plan;
+        let arm = arm.and_then(|arm| plan.object(plan.sync(sync)?.arms.get(arm as usize)?.right));
+        let to = arm.map(|object| format!(" to a {}", object.name)).unwrap_or_default();
+        format!("{to} by `{}`", self.sync_name(sync))
+    }
+
     fn negated(&self, inner: &Expr) -> String {
         match inner {
             Expr::IsSet(value) => format!("{} is not set", self.operand(value)),
@@ -248,7 +260,7 @@ impl Words<'_> {
             Expr::In { value, list } => format!("{} is not {}", self.operand(value), one_of(list)),
             Expr::Binary { op: BinaryOp::Equal, left, right } => self.binary(BinaryOp::NotEqual, left, right),
             Expr::InList(name) => format!("it is not in the list \"{name}\""),
-            Expr::Linked(sync) => format!("it is not linked by `{}`", self.sync_name(*sync)),
+            Expr::Linked { sync, arm } => format!("it is not linked{}", self.link_words(*sync, *arm)),
             other => format!("not ({})", self.expr(other)),
         }
     }
@@ -311,7 +323,7 @@ impl Words<'_> {
         format!("by the stage map{} {}", if names.len() == 1 { "" } else { "s" }, names.join(", "))
     }
 
-    fn sync_name(&self, sync: super::ir::SyncId) -> &str {
+    fn sync_name(&self, sync: SyncId) -> &str {
         self.reads.plan.sync(sync).map_or("?", |sync| sync.name.as_str())
     }
 }

@@ -179,9 +179,7 @@ impl<'a> Resolver<'a> {
             "in_list" => return self.in_list(scope, args, span),
             "linked" => {
                 return match args {
-                    [ast::Expr { kind: ExprKind::Path(path), span: at }] => {
-                        self.linked(&path.text(), *at, span)
-                    }
+                    [ast::Expr { kind: ExprKind::Path(path), .. }] => self.linked(path, span),
                     _ => {
                         self.say(names::argument_count(span, "linked", 1, 1, args.len()));
                         Expr::error(span)
@@ -227,11 +225,24 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn linked(&mut self, name: &str, at: Span, span: Span) -> Expr<'a> {
-        if !self.sync_exists(name, at) {
+    /// `linked(people)`, `linked(people.Lead)`.
+    fn linked(&mut self, path: &'a ast::Path, span: Span) -> Expr<'a> {
+        let (sync, arm) = match path.parts.as_slice() {
+            [sync, arm] if self.sync_arms.contains_key(sync.text.as_str()) => (sync.text.clone(), Some(arm)),
+            _ => (path.text(), None),
+        };
+        if !self.sync_exists(&sync, path.span) {
             return Expr::error(span);
         }
-        Expr { kind: Kind::Linked(name.to_owned()), ty: boolean(), span }
+        if let Some(arm) = arm {
+            let known = self.sync_arms.get(sync.as_str()).cloned().unwrap_or_default();
+            if !known.contains(&arm.text.as_str()) {
+                let near = nearest(&arm.text, known.iter().copied());
+                self.say(names::unknown_object(arm.span, &format!("sync `{sync}`"), &arm.text, near));
+                return Expr::error(span);
+            }
+        }
+        Expr { kind: Kind::Linked { sync, arm: arm.map(|arm| arm.text.clone()) }, ty: boolean(), span }
     }
 
     fn in_list(&mut self, scope: &Scope<'a>, args: &'a [ast::Expr], span: Span) -> Expr<'a> {

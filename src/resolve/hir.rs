@@ -328,7 +328,11 @@ pub enum Kind<'a> {
     },
     InList(String),
     IsPrivate(Box<Expr<'a>>),
-    Linked(String),
+    /// The counterpart in another sync, of one arm when it is named.
+    Linked {
+        sync: String,
+        arm: Option<String>,
+    },
     Error,
 }
 
@@ -345,7 +349,7 @@ impl<'a> Expr<'a> {
             | Kind::Field(..)
             | Kind::It
             | Kind::InList(_)
-            | Kind::Linked(_)
+            | Kind::Linked { .. }
             | Kind::Error => {}
             Kind::List(items) | Kind::Call { args: items, .. } => {
                 items.iter().for_each(|item| item.walk(visit))

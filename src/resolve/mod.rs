@@ -42,6 +42,8 @@ pub(crate) struct Resolver<'a> {
     pub(crate) lost: BTreeSet<&'a str>,
     /// Names of syncs, and where maps and converters stand in the resolved program.
     pub(crate) sync_names: BTreeSet<&'a str>,
+    /// The right-hand objects of each sync, as they are written.
+    pub(crate) sync_arms: BTreeMap<&'a str, Vec<&'a str>>,
     pub(crate) map_names: BTreeMap<String, Named>,
 }
 
@@ -67,6 +69,7 @@ pub fn resolve<'a>(schemas: &'a Schemas, program: &'a ast::Program) -> (Program<
         owners: Vec::new(),
         lost: program.files.iter().flat_map(|file| &file.lost).map(String::as_str).collect(),
         sync_names: BTreeSet::new(),
+        sync_arms: BTreeMap::new(),
         map_names: BTreeMap::new(),
     };
     let items: Vec<&ast::Item> = program.files.iter().flat_map(|file| &file.items).collect();
@@ -161,6 +164,8 @@ impl<'a> Resolver<'a> {
                 ast::Item::Sync(item) => {
                     self.syncs.push(&item.name);
                     self.sync_names.insert(&item.name.text);
+                    let arms = item.right.iter().map(|right| right.object.text.as_str()).collect();
+                    self.sync_arms.entry(&item.name.text).or_insert(arms);
                 }
                 ast::Item::Stages(item) => self.stages.push(&item.name),
                 ast::Item::Values(item) => self.values.push(&item.name),

@@ -230,8 +230,8 @@ impl<'t> Builder<'t, '_> {
                     _ => Quantifier::Any,
                 };
                 let object = self.ident(parts.next(Rule::name));
-                let condition = parts.next(Rule::expr);
-                let condition = Some(Box::new(self.expr(condition)));
+                // `no contact ()` asks whether there is any at all.
+                let condition = parts.next(Rule::expr).map(|inner| Box::new(self.expr(Some(inner))));
                 ExprKind::Associated { quantifier, object, condition }
             }
             Rule::call => return self.call(pair, span),

@@ -6,7 +6,7 @@ use crate::plan::words::parts;
 /// Whether it needs associated records, lists or links, which a test can't give.
 pub fn asks_beyond(expr: &Expr) -> bool {
     match expr {
-        Expr::Associated { .. } | Expr::InList(_) | Expr::IsPrivate(_) | Expr::Linked(_) => true,
+        Expr::Associated { .. } | Expr::InList(_) | Expr::IsPrivate(_) | Expr::Linked { .. } => true,
         other => parts(other).into_iter().any(asks_beyond),
     }
 }

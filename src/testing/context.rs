@@ -48,7 +48,11 @@ impl Context for Snapshots<'_> {
         Lookup::Missing("links are only known in a run".to_owned())
     }
 
-    fn is_linked(&self, _: SyncId, _: &Record) -> bool {
+    fn is_linked(&self, _: SyncId, _: Option<u32>, _: &Record) -> bool {
+        false
+    }
+
+    fn is_linked_to_private(&self, _: SyncId, _: &Record) -> bool {
         false
     }
 

@@ -11,6 +11,7 @@
 )]
 
 mod accounts;
+mod deals;
 mod catalogue;
 mod page;
 mod registry;
@@ -29,7 +30,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use registry::Shown;
 
 /// The modules' tests.
-const SHOWN: &[&[Shown]] = &[accounts::SHOWN];
+const SHOWN: &[&[Shown]] = &[accounts::SHOWN, deals::SHOWN];
 
 /// Ranges that are counted by themselves.
 const COUNTED: &[(&str, std::ops::RangeInclusive<u16>)] = &[("", 83..=136), (" (LinkedIn)", 1..=82)];

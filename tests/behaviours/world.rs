@@ -39,6 +39,31 @@ sync people: hubspot.contact <-> salesforce.Contact {
 }
 "#;
 
+pub const DEALS: &str = r#"
+sync deals: hubspot.deal <-> salesforce.Opportunity {
+  filter hubspot: dealname is set and closedate is set
+  match: none
+  conflict: hubspot within 5m
+  guard: creates 5000, updates 100%, deletes 0, blanks 25
+  map {
+    dealname                 <-> Name
+    amount                   <-> Amount
+    closedate                <-> CloseDate using calendar_day("UTC")
+    description              <-> Description
+    dealstage                <-> StageName using sales
+  }
+}
+
+stages sales: hubspot.deal pipeline "default" <-> salesforce.Opportunity record_type "New_Business" {
+  "appointmentscheduled"     <-> "Prospecting"
+  "qualifiedtobuy"           <-> "Qualification"
+  "contractsent"             <-> "Negotiation/Review"
+  "closedwon"                <-> "Closed Won"
+  "closedlost"               <-> "Closed Lost"
+  else skip
+}
+"#;
+
 impl World {
     /// Two CRMs without records, and a project with these mappings alone.
     pub fn empty(mappings: &str) -> World {
@@ -54,6 +79,7 @@ impl World {
         }
         std::fs::create_dir_all(self.path("mappings")).unwrap();
         std::fs::write(self.path("mappings/all.twin"), mappings).unwrap();
+        self.told(0, &["schema", "pull"]);
     }
 
     /// One cycle that has to end well: exit code 0, or 3 where records are held.
@@ -85,6 +111,18 @@ impl World {
         answer["id"].as_str().unwrap().to_owned()
     }
 
+    pub fn hubspot_edit(&self, object: &str, id: &str, properties: Value) {
+        self.hubspot_person("edit", &json!({ "object": object, "id": id, "properties": properties }));
+    }
+
+    pub fn associate(&self, object: &str, id: &str, to: &str, to_id: &str) {
+        self.hubspot_person("associate", &json!({ "object": object, "id": id, "toObject": to, "toId": to_id }));
+    }
+
+    pub fn settings(&self, settings: Value) {
+        self.hubspot_person("settings", &settings);
+    }
+
     /// A person makes a Salesforce record.
     pub fn salesforce(&self, object: &str, fields: Value) -> String {
         let body = json!({ "object": object, "fields": fields });
@@ -96,6 +134,53 @@ impl World {
         let body = json!({ "object": object, "id": id, "fields": fields });
         let answer = ask(&self.sandbox.salesforce, "POST", "/_sandbox/edit", Some(&body));
         assert_eq!(answer["success"], true, "{object} {body}: {answer}");
+    }
+
+    pub fn salesforce_delete(&self, object: &str, id: &str) {
+        let body = json!({ "object": object, "id": id });
+        let answer = ask(&self.sandbox.salesforce, "POST", "/_sandbox/delete", Some(&body));
+        assert_eq!(answer["success"], true, "{answer}");
+    }
+
+    /// A list of contacts (`0-1`) or companies (`0-2`) with these members.
+    pub fn list(&self, name: &str, kind: &str, members: &[&str]) -> String {
+        let body = json!({ "name": name, "objectTypeId": kind, "processingType": "MANUAL" });
+        let made = ask(&self.sandbox.hubspot, "POST", "/crm/v3/lists", Some(&body));
+        let id = made["list"]["listId"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned();
+        self.add_to_list(&id, members);
+        id
+    }
+
+    pub fn add_to_list(&self, list: &str, members: &[&str]) {
+        let path = format!("/crm/v3/lists/{list}/memberships/add");
+        let answer = ask(&self.sandbox.hubspot, "PUT", &path, Some(&json!(members)));
+        assert!(answer.get("category").is_none(), "{answer}");
+    }
+
+    /// The properties of a HubSpot record as the API shows them.
+    pub fn properties(&self, object: &str, id: &str, names: &str) -> Value {
+        let path = format!("/crm/v3/objects/{object}/{id}?properties={names}");
+        ask(&self.sandbox.hubspot, "GET", &path, None)["properties"].clone()
+    }
+
+    /// Ids that a HubSpot record is associated with.
+    pub fn associated(&self, object: &str, id: &str, to: &str) -> Vec<String> {
+        let path = format!("/crm/v4/objects/{object}/{id}/associations/{to}");
+        let answer = ask(&self.sandbox.hubspot, "GET", &path, None);
+        let results = answer["results"].as_array().unwrap_or_else(|| panic!("{answer}"));
+        results.iter().map(|one| one["toObjectId"].to_string().trim_matches('"').to_owned()).collect()
+    }
+
+    /// What a Salesforce record holds now.
+    pub fn row(&self, object: &str, id: &str) -> Value {
+        ask(&self.sandbox.salesforce, "GET", &format!("/services/data/v64.0/sobjects/{object}/{id}"), None)
+    }
+
+    /// The one record that a query finds.
+    pub fn one(&self, soql: &str) -> Value {
+        let found = self.query(soql);
+        assert_eq!(found.len(), 1, "{soql}: {found:?}");
+        found[0].clone()
     }
 
     /// How many records of an object there are.
@@ -121,8 +206,20 @@ impl World {
         self.salesforce("Account", json!({ "Name": name, "Website": website }))
     }
 
+    pub fn contact(&self, name: &str, company: &str) -> String {
+        let email = format!("{}@{}.example", name.to_lowercase(), company.to_lowercase());
+        self.hubspot("contacts", json!({ "email": email, "lastname": name, "hubspot_owner_id": OWNER }))
+    }
+
     pub fn faults(&self, plan: &Value) {
         let answer = ask(&self.sandbox.hubspot, "POST", "/_sandbox/faults", Some(plan));
         assert!(answer["happened"].is_object() || answer["happened"].is_array(), "{answer}");
     }
+
+    /// Time goes on in both CRMs.
+    pub fn wait(&self, millis: i64) {
+        self.sandbox.clock.advance(millis);
+    }
 }
+
+pub const MINUTE: i64 = 60_000;

@@ -63,9 +63,36 @@ impl<'a> Lower<'_, 'a> {
                 Expr::Associated { quantifier: *quantifier, object: id, condition }
             }
             Kind::InList(name) => Expr::InList(name.clone()),
-            Kind::IsPrivate(inner) => Expr::IsPrivate(boxed(self, inner)),
-            Kind::Linked(sync) => Expr::Linked(self.sync_id(sync)),
+            Kind::IsPrivate(inner) => {
+                if let Kind::Linked { sync, .. } = &inner.kind {
+                    self.reads_accounts(sync);
+                }
+                Expr::IsPrivate(boxed(self, inner))
+            }
+            Kind::Linked { sync, arm } => {
+                Expr::Linked { sync: self.sync_id(sync), arm: arm.as_ref().and_then(|arm| self.arm_index(sync, arm)) }
+            }
             Kind::Error => Expr::Literal(Value::Null),
+        }
+    }
+}
+
+impl<'a> Lower<'_, 'a> {
+    fn sync_named(&self, name: &str) -> Option<&'_ hir::Sync<'a>> {
+        self.program.syncs.iter().find(|sync| sync.name.text == name)
+    }
+
+    fn arm_index(&self, sync: &str, arm: &str) -> Option<u32> {
+        let place = self.sync_named(sync)?.arms.iter().position(|known| known.right.name == arm)?;
+        u32::try_from(place).ok()
+    }
+
+    /// Whether a record is private its account tells: it is read along.
+    fn reads_accounts(&mut self, sync: &str) {
+        let Some(sync) = self.sync_named(sync) else { return };
+        let objects: Vec<_> = std::iter::once(sync.left).chain(sync.arms.iter().map(|arm| arm.right)).collect();
+        for object in objects.into_iter().filter(|object| object.kind == SystemKind::Salesforce) {
+            self.tables.named(object, "AccountId");
         }
     }
 }

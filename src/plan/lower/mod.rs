@@ -278,6 +278,8 @@ impl<'p, 'a> Lower<'p, 'a> {
     }
 
     fn propagate(&mut self, item: &hir::Propagate<'a>) -> Propagate {
+        // Who is associated is read along with the record.
+        self.tables.association(item.from.object, item.to.object.name);
         Propagate {
             from_object: self.tables.object(item.from.object),
             from: self.tables.field(item.from),
