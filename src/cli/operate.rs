@@ -69,6 +69,7 @@ pub fn drive(
     options: &Options,
     job: &Job<'_>,
 ) -> Result<Done, CliError> {
+    tell_unassociated(app, plan, &options.syncs);
     match job {
         Job::Plan => engage(app, project, plan, Tier::Read, async |deps| {
             engine::plan(deps, options).await.map(|set| Done::Planned(Box::new(set)))
@@ -133,6 +134,23 @@ fn tell_not_run(app: &App, plan: &SyncPlan) {
     parts.extend(plan.crm_settings.iter().map(|_| "crm_settings".to_owned()));
     for part in parts {
         app.term.err(&format!("warning: {part} is not carried out by this version of twinmap\n"));
+    }
+}
+
+/// Deals alone are legal, and seldom what people want: said once a command.
+fn tell_unassociated(app: &App, plan: &SyncPlan, chosen: &[SyncId]) {
+    for (index, sync) in plan.syncs.iter().enumerate() {
+        let asked = chosen.is_empty() || chosen.iter().any(|id| id.index() == index);
+        let is_deal = |id| {
+            plan.object(id).is_some_and(|object| ["deal", "Opportunity"].contains(&object.name.as_str()))
+        };
+        let deals = is_deal(sync.left) && sync.arms.iter().all(|arm| is_deal(arm.right));
+        if asked && deals && sync.arms.iter().all(|arm| arm.associations.is_empty()) {
+            app.term.say(&format!(
+                "note: sync `{}` makes no associations: `associate` lines through syncs of companies and contacts would\n",
+                sync.name
+            ));
+        }
     }
 }
 

@@ -52,6 +52,9 @@ struct Document<'d> {
     proposals: &'d [StageProposal],
 }
 
+/// Fields that hold a stage.
+const STAGE_FIELDS: [&str; 3] = ["dealstage", "hs_pipeline_stage", "StageName"];
+
 pub fn run(app: &App, args: &Args) -> CliResult {
     let Command::Auto(args) = &args.command;
     let project = app.project()?;
@@ -109,10 +112,21 @@ fn object<'s, 'p>(schemas: &'s Schemas, path: &'p str) -> Result<((&'p str, &'s 
         });
     };
     if object.stages.is_empty() && object.pipelines.is_empty() {
+        if !STAGE_FIELDS.iter().any(|field| object.fields.contains_key(*field)) {
+            return Err(CliError::Schema {
+                message: format!("no-stage-field: {path} has no stage field, so it has no stages to map"),
+                help: Some(
+                    "stages are mapped between objects that have them: deals and opportunities".to_owned(),
+                ),
+            });
+        }
         return Err(CliError::Schema {
-            message: format!("{path} has no stages in its snapshot"),
+            message: format!(
+                "stages-not-visible: {path} has a stage field and no stages in its snapshot; the user whom it was \
+                 pulled with probably lacks the permission to read them"
+            ),
             help: Some(format!(
-                "import them: `twinmap schema import {path} FILE --kind pipelines` (HubSpot) or `--kind stages` (Salesforce)"
+                "give the permission and pull the schema again; or import them: `twinmap schema import {path} FILE --kind pipelines` (HubSpot) or `--kind stages` (Salesforce)"
             )),
         });
     }

@@ -9,8 +9,8 @@ use crate::interp::{Context, Lookup};
 use crate::plan::ir::{ObjectId, OwnerElse, OwnersId, Side, SyncId, SyncPlan};
 use crate::record::{Record, RecordId};
 use crate::schema::model::Owner;
-use crate::value::Value;
 use crate::state::{Link, LinkState, StateError, StateResult, Store};
+use crate::value::Value;
 
 pub struct Facts<'f> {
     pub plan: &'f SyncPlan,

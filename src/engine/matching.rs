@@ -15,7 +15,9 @@ use crate::state::links::LEFT;
 use crate::state::{Bases, Link, LinkState};
 
 /// Rules of one arm have numbers of its hundred; these two stand behind the program's own.
-const ARM: usize = 100;
+pub(super) const ARM: usize = 100;
+/// What a record is called, where nothing is matched by it.
+pub(super) const LOOKS: usize = 97;
 const RIGHT_CARRIES: usize = 98;
 const LEFT_CARRIES: usize = 99;
 
@@ -77,6 +79,10 @@ impl Session<'_> {
                     keys.push((arm * ARM + rule, key));
                 }
             }
+            let at = self.sync(sync)?.arms.get(arm);
+            keys.extend(
+                at.and_then(|at| self.likeness(at, side, record)).map(|key| (arm * ARM + LOOKS, key)),
+            );
         }
         let place = self.place(sync, arm.unwrap_or(0), side)?;
         let name = &self.sync(sync)?.name;

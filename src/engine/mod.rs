@@ -13,6 +13,7 @@ mod error;
 mod execute;
 mod fetch;
 mod landed;
+mod likeness;
 mod matching;
 pub mod ops;
 mod outcome;

@@ -347,6 +347,7 @@ impl Session<'_> {
             let field = found.fields.get(found.external_id?.index())?;
             Some((field.name.clone(), self.external_id_for(here, source)))
         });
+        let looks = self.looks_like(id, arm, to, record)?;
         let new = Ref::New { sync: id, side: to, source: source.clone() };
         draft.ops.push(Op {
             kind: OpKind::Create,
@@ -366,7 +367,7 @@ impl Session<'_> {
             unique: unique.filter(|_| !self.ablation().no_external_id),
             source_stamp,
             stamp: None,
-            reason: format!("no counterpart in {}", self.system_name(object)),
+            reason: format!("no counterpart in {}{looks}", self.system_name(object)),
         });
         self.pending.insert(new);
         Ok(())

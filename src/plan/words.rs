@@ -151,7 +151,7 @@ pub fn parts(expr: &Expr) -> Vec<&Expr> {
     match expr {
         Expr::Literal(_) | Expr::Field { .. } | Expr::It | Expr::InList(_) | Expr::Linked { .. } => {
             Vec::new()
-        },
+        }
         Expr::Let { value, body } => vec![value, body],
         Expr::Not(inner)
         | Expr::Negate(inner)

@@ -64,7 +64,12 @@ impl Drop for Running {
 /// # Errors
 /// An address that is not loopback or that is taken.
 pub fn start(config: &Config) -> io::Result<Running> {
-    let sandbox = Sandbox::start(config, SimClock::real());
+    start_at(config, SimClock::real())
+}
+
+/// Starts serving by a clock of the caller's.
+pub fn start_at(config: &Config, clock: SimClock) -> io::Result<Running> {
+    let sandbox = Sandbox::start(config, clock);
     let hubspot_socket = listen(config.hubspot)?;
     let salesforce_socket = listen(config.salesforce)?;
     let endpoint = |socket: &TcpListener, token: &str| -> io::Result<Endpoint> {

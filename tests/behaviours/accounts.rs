@@ -203,7 +203,10 @@ fn an_automatic_company_makes_an_account() {
     // With leads as the default object the rule is not among those of the program: nothing is made.
     let leads = World::empty(&with_rules("  create salesforce: any contact (linked(people.Contact))"));
     leads.settings(json!({ "auto_companies": true }));
-    leads.hubspot("contacts", json!({ "email": "rossi@alfa.example", "lastname": "Rossi", "lifecyclestage": "lead" }));
+    leads.hubspot(
+        "contacts",
+        json!({ "email": "rossi@alfa.example", "lastname": "Rossi", "lifecyclestage": "lead" }),
+    );
     leads.sync();
     leads.sync();
     assert_eq!((leads.count("Lead"), leads.count("Account")), (1, 0));
@@ -291,10 +294,8 @@ fn a_lifecycle_stage_reaches_the_company() {
     let world = World::empty(&format!("{COMPANIES}{}", PEOPLE.replace("  associate company", clause)));
     let shown = world.told(0, &["show", "--sync", "people"]);
     assert!(shown.contains("hubspot.contact.lifecyclestage to hubspot.company.lifecyclestage"), "{shown}");
-    let company = world.hubspot(
-        "companies",
-        json!({ "name": "Alfa", "domain": "alfa.example", "lifecyclestage": "lead" }),
-    );
+    let company = world
+        .hubspot("companies", json!({ "name": "Alfa", "domain": "alfa.example", "lifecyclestage": "lead" }));
     let rossi = world.contact("Rossi", "Alfa");
     world.associate("contacts", &rossi, "companies", &company);
     world.sync();
@@ -302,7 +303,8 @@ fn a_lifecycle_stage_reaches_the_company() {
     assert_eq!(stage(), "lead", "nobody's stage is further");
     world.hubspot_edit("contacts", &rossi, json!({ "lifecyclestage": "opportunity" }));
     let plan = world.plan();
-    let change = plan["changes"].as_array().unwrap().iter().find(|change| change["object"] == "company").unwrap();
+    let change =
+        plan["changes"].as_array().unwrap().iter().find(|change| change["object"] == "company").unwrap();
     assert_eq!(change["fields"][0]["after"], "opportunity", "{change}");
     world.sync();
     assert_eq!(stage(), "opportunity");
@@ -337,7 +339,8 @@ fn accounts_are_deduplicated_and_ties_told() {
     world.told(0, &["links", "adopt"]);
     world.company("Twins");
     world.account("Twins");
-    let second = world.salesforce("Account", json!({ "Name": "Twins again", "Website": "http://www.twins.example" }));
+    let second =
+        world.salesforce("Account", json!({ "Name": "Twins again", "Website": "http://www.twins.example" }));
     let report = world.sync();
     assert_eq!(report["counts"]["created"], 0, "{report}");
     assert_eq!(account_of(&world, &alfa), Some(known));

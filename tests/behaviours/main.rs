@@ -11,8 +11,9 @@
 )]
 
 mod accounts;
-mod deals;
+mod across;
 mod catalogue;
+mod deals;
 mod page;
 mod registry;
 #[path = "../runs/support.rs"]
@@ -30,7 +31,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use registry::Shown;
 
 /// The modules' tests.
-const SHOWN: &[&[Shown]] = &[accounts::SHOWN, deals::SHOWN];
+const SHOWN: &[&[Shown]] = &[accounts::SHOWN, across::SHOWN, deals::SHOWN];
 
 /// Ranges that are counted by themselves.
 const COUNTED: &[(&str, std::ops::RangeInclusive<u16>)] = &[("", 83..=136), (" (LinkedIn)", 1..=82)];

@@ -1,6 +1,8 @@
 //! What the behaviour tests do beyond running commands: people at their screens, and mappings of a test's own.
 
 use serde_json::{Value, json};
+use twinmap::sandbox::core::clock::SimClock;
+use twinmap::value::Millis;
 
 use crate::support::{World, ask, err, out};
 
@@ -72,6 +74,15 @@ impl World {
         world
     }
 
+    /// The same by a clock that stands still until [`World::wait`].
+    pub fn virtual_time(mappings: &str) -> World {
+        let now = jiff::Timestamp::now().as_second() * 1_000;
+        let clock = SimClock::starting_at(Millis(now));
+        let world = World::by_clock(0, 0, 0, clock);
+        world.only(mappings);
+        world
+    }
+
     /// The project's whole program.
     pub fn only(&self, mappings: &str) {
         for folder in ["mappings", "tests", "policies"] {
@@ -99,6 +110,11 @@ impl World {
         text
     }
 
+    pub fn salesforce_admin(&self, call: &str, body: Value) {
+        let answer = ask(&self.sandbox.salesforce, "POST", &format!("/_sandbox/{call}"), Some(&body));
+        assert!(!answer.is_array() && answer.get("errorCode").is_none(), "{call} {body}: {answer}");
+    }
+
     fn hubspot_person(&self, call: &str, body: &Value) -> Value {
         let answer = ask(&self.sandbox.hubspot, "POST", &format!("/_sandbox/{call}"), Some(body));
         assert!(answer.get("category").is_none(), "{call} {body}: {answer}");
@@ -116,7 +132,10 @@ impl World {
     }
 
     pub fn associate(&self, object: &str, id: &str, to: &str, to_id: &str) {
-        self.hubspot_person("associate", &json!({ "object": object, "id": id, "toObject": to, "toId": to_id }));
+        self.hubspot_person(
+            "associate",
+            &json!({ "object": object, "id": id, "toObject": to, "toId": to_id }),
+        );
     }
 
     pub fn settings(&self, settings: Value) {

@@ -5,8 +5,9 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 use twinmap::sandbox::Config;
+use twinmap::sandbox::core::clock::SimClock;
 use twinmap::sandbox::seed::Size;
-use twinmap::sandbox::server::{Endpoint, Running, start};
+use twinmap::sandbox::server::{Endpoint, Running, start_at};
 
 /// A project in a folder of its own, and the two CRMs that it keeps in step.
 pub struct World {
@@ -18,8 +19,13 @@ pub const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/specs/hubspot-sa
 
 impl World {
     pub fn new(companies: usize, contacts: usize, deals: usize) -> World {
+        World::by_clock(companies, contacts, deals, SimClock::real())
+    }
+
+    /// The same by a clock of the test's own.
+    pub fn by_clock(companies: usize, contacts: usize, deals: usize, clock: SimClock) -> World {
         let size = Size { companies, contacts, deals };
-        let sandbox = start(&Config { size, ..Config::default() }).unwrap();
+        let sandbox = start_at(&Config { size, ..Config::default() }, clock).unwrap();
         let folder = tempfile::tempdir().unwrap();
         copy(Path::new(EXAMPLE), folder.path());
         let world = World { sandbox, folder };

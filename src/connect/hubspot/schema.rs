@@ -61,7 +61,9 @@ impl HubSpot {
                 }
                 // Contacts and companies have pipeline properties without pipelines of this API.
                 Ok(_) => {}
-                Err(why) => gaps.push(format!("pipelines of {object} were not read ({why})")),
+                Err(why) => gaps.push(format!(
+                    "stages-not-visible: pipelines of {object} were not read, a permission is missing ({why})"
+                )),
             }
         }
         Ok(())

@@ -56,7 +56,9 @@ impl Salesforce {
         match self.query(soql, Rows::Live).await {
             Ok(rows) => self.take(system, Some("Opportunity"), Kind::Stages, &Json::Array(rows)),
             Err(refused) if refused.no_object => {
-                gaps.push("opportunity stages were not read (OpportunityStage is not visible)".to_owned());
+                gaps.push(
+                    "stages-not-visible: the user lacks the permission to read OpportunityStage".to_owned(),
+                );
                 Ok(())
             }
             Err(refused) => Err(refused.error),

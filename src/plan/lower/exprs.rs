@@ -69,9 +69,10 @@ impl<'a> Lower<'_, 'a> {
                 }
                 Expr::IsPrivate(boxed(self, inner))
             }
-            Kind::Linked { sync, arm } => {
-                Expr::Linked { sync: self.sync_id(sync), arm: arm.as_ref().and_then(|arm| self.arm_index(sync, arm)) }
-            }
+            Kind::Linked { sync, arm } => Expr::Linked {
+                sync: self.sync_id(sync),
+                arm: arm.as_ref().and_then(|arm| self.arm_index(sync, arm)),
+            },
             Kind::Error => Expr::Literal(Value::Null),
         }
     }
@@ -90,7 +91,8 @@ impl<'a> Lower<'_, 'a> {
     /// Whether a record is private its account tells: it is read along.
     fn reads_accounts(&mut self, sync: &str) {
         let Some(sync) = self.sync_named(sync) else { return };
-        let objects: Vec<_> = std::iter::once(sync.left).chain(sync.arms.iter().map(|arm| arm.right)).collect();
+        let objects: Vec<_> =
+            std::iter::once(sync.left).chain(sync.arms.iter().map(|arm| arm.right)).collect();
         for object in objects.into_iter().filter(|object| object.kind == SystemKind::Salesforce) {
             self.tables.named(object, "AccountId");
         }
