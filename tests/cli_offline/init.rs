@@ -148,5 +148,5 @@ fn stages_are_proposed_with_scores_and_nothing_is_written() {
     }
     let none = example.run(&["stages", "auto", "hubspot.company", "salesforce.Opportunity"]);
     assert_eq!(none.status.code(), Some(1));
-    assert!(err(&none).contains("--kind pipelines"), "{}", err(&none));
+    assert!(err(&none).contains("no-stage-field"), "{}", err(&none));
 }

@@ -69,12 +69,20 @@ impl Context for Linked<'_> {
         }
     }
 
-    fn is_linked(&self, sync: SyncId, record: &Record) -> bool {
-        let Some(store) = &self.store else { return self.known.is_linked(sync, record) };
+    fn is_linked(&self, sync: SyncId, arm: Option<u32>, record: &Record) -> bool {
+        let Some(store) = &self.store else { return self.known.is_linked(sync, arm, record) };
+        let right = arm.and_then(|arm| self.plan.sync(sync)?.arms.get(arm as usize)).map(|arm| arm.right);
+        let right = right.and_then(|right| self.plan.object(right)).map(|object| object.name.as_str());
         let live = |side| {
-            self.link(store, sync, side, record.id.as_str()).is_some_and(|link| link.state == LinkState::Live)
+            self.link(store, sync, side, record.id.as_str()).is_some_and(|link| {
+                link.state == LinkState::Live && (arm.is_none() || right == Some(link.arm.as_str()))
+            })
         };
         live(Side::Left) || live(Side::Right)
+    }
+
+    fn is_linked_to_private(&self, sync: SyncId, record: &Record) -> bool {
+        self.known.is_linked_to_private(sync, record)
     }
 
     fn in_list(&self, list: &str, record: &Record) -> bool {
