@@ -21,8 +21,8 @@ use super::core::http::{Face, Request, Response};
 use super::core::log::Log;
 use super::{Config, Sandbox};
 
-/// The largest request body taken.
-const MAX_BODY: usize = 16 << 20;
+/// The largest request body taken: what a bulk job may carry.
+const MAX_BODY: usize = 150 << 20;
 
 /// Where one simulated CRM is served.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]

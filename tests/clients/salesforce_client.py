@@ -6,7 +6,7 @@ import sys
 import requests
 from simple_salesforce import Salesforce
 from simple_salesforce.exceptions import (
-    SalesforceExpiredSession, SalesforceMalformedRequest, SalesforceMoreThanOneRecord, SalesforceResourceNotFound)
+    SalesforceAuthenticationFailed, SalesforceExpiredSession, SalesforceMalformedRequest, SalesforceMoreThanOneRecord, SalesforceResourceNotFound)
 
 
 class Plain(requests.adapters.HTTPAdapter):
@@ -21,6 +21,14 @@ def connect(token):
     session = requests.Session()
     session.mount("https://127.0.0.1", Plain())
     return Salesforce(instance_url=os.environ["SALESFORCE_URL"], session_id=token, session=session, version="62.0")
+
+
+class Elsewhere(requests.adapters.HTTPAdapter):
+    """The client signs in at a fixed host: its requests go to the sandbox."""
+
+    def send(self, request, **options):
+        request.url = os.environ["SALESFORCE_URL"] + "/" + request.url.split("/", 3)[3]
+        return super().send(request, **options)
 
 
 sf = connect(os.environ["SALESFORCE_TOKEN"])
@@ -94,6 +102,53 @@ def queries_and_pages():
     assert found["totalSize"] == 2200 and len({row["Id"] for row in found["records"]}) == 2200
     assert sf.query("SELECT COUNT() FROM Account")["totalSize"] >= 2200
     assert len(list(sf.query_all_iter("SELECT Id FROM Contact"))) == sf.query("SELECT Id FROM Contact")["totalSize"]
+
+
+@check
+def bulk_jobs():
+    rows = [{"Name": f"Bulk {n}", "Twinmap_Id__c": f"bulk {n}"} for n in range(1, 501)]
+    results = sf.bulk2.Account.upsert(records=rows, external_id_field="Twinmap_Id__c")
+    assert sum(int(result["numberRecordsProcessed"]) for result in results) == 500, results
+    rows[0]["Name"] = "x" * 300
+    [result] = sf.bulk2.Account.upsert(records=rows[:10], external_id_field="Twinmap_Id__c")
+    assert (result["numberRecordsProcessed"], result["numberRecordsFailed"]) == (10, 1), result
+    failed = sf.bulk2.Account.get_failed_records(result["job_id"])
+    assert "STRING_TOO_LONG" in failed, failed
+    pages = list(sf.bulk2.Account.query("SELECT Id, Name FROM Account WHERE Name LIKE 'Bulk %' ORDER BY Id", max_records=200))
+    assert sum(len(page.splitlines()) - 1 for page in pages) == 500, [len(page) for page in pages]
+    ids = [{"Id": row["Id"]} for row in sf.query_all("SELECT Id FROM Account WHERE Name LIKE 'Bulk %'")["records"]]
+    [result] = sf.bulk2.Account.delete(records=ids)
+    assert result["numberRecordsFailed"] == 0, result
+    assert sf.query("SELECT COUNT() FROM Account WHERE Name LIKE 'Bulk %'")["totalSize"] == 0
+
+
+@check
+def password_login():
+    session = requests.Session()
+    for host in ("https://login.salesforce.com",):
+        session.mount(host, Elsewhere())
+    session.mount("https://127.0.0.1", Plain())
+    other = Salesforce(username="integration@twinmap.example.sandbox", password="p", security_token="t", session=session, version="62.0")
+    assert other.query("SELECT COUNT() FROM Account")["totalSize"] > 0
+    try:
+        Salesforce(username="nobody@x.example", password="p", security_token="t", session=session)
+        raise AssertionError("no SalesforceAuthenticationFailed")
+    except SalesforceAuthenticationFailed as error:
+        assert error.code == "INVALID_LOGIN", error.code
+
+
+@check
+def searches_and_tooling():
+    sf.Contact.create({"LastName": "Quersuch", "Email": "q@quer.example"})
+    found = sf.search("FIND {Quersuch} IN ALL FIELDS RETURNING Contact(Id, LastName)")
+    assert [row["LastName"] for row in found["searchRecords"]] == ["Quersuch"]
+    assert sf.quick_search("Quersuch")["searchRecords"]
+    metadata = {"type": "Number", "label": "Score", "precision": 5, "scale": 1}
+    made = sf.toolingexecute("sobjects/CustomField", method="POST", data={"FullName": "Contact.Score__c", "Metadata": metadata})
+    assert made["success"] is True
+    assert not any(field["name"] == "Score__c" for field in sf.Contact.describe()["fields"])
+    fields = sf.toolingexecute("query?q=SELECT Id, DeveloperName FROM CustomField")
+    assert [row["DeveloperName"] for row in fields["records"]] == ["Score"]
 
 
 @check

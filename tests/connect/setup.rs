@@ -1,13 +1,14 @@
 //! Making the fields that exactly-once creation needs.
 
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use twinmap::connect::remote::{ErrorClass, Outcome, WriteKind};
 use twinmap::connect::setup::{HUBSPOT_ID, Need, NeedState, SALESFORCE_ID};
+use twinmap::sandbox::Config;
 use twinmap::sandbox::seed::Size;
 use twinmap::schema::SystemKind;
 use twinmap::value::Value;
 
-use crate::support::{Twist, World, answer, now, world, write};
+use crate::support::{Twist, World, answer, now, world, world_of, write};
 
 fn portal(kind: SystemKind) -> World {
     world(kind, Size { companies: 5, contacts: 5, deals: 5 })
@@ -44,44 +45,56 @@ fn a_property_that_is_not_unique_can_not_serve() {
 }
 
 #[test]
-fn a_salesforce_field_is_made_and_shown_to_its_user() {
+fn salesforce_fields_are_made_and_shown_to_their_user() {
+    let config =
+        Config { size: Size { companies: 5, contacts: 5, deals: 5 }, setup: false, ..Config::default() };
+    let org = world_of(SystemKind::Salesforce, &config);
+    let objects = ["Account".to_owned(), "Task".to_owned()];
+    let needs = now(org.account.needs(&objects)).unwrap();
+    assert_eq!(needs.len(), 4);
+    assert!(needs.iter().all(|need| need.state == NeedState::Missing), "{needs:?}");
+    org.transport.paths();
+    for need in &needs {
+        now(org.account.provide(need)).unwrap();
+    }
+    let made: Vec<Json> = org
+        .transport
+        .seen
+        .borrow()
+        .iter()
+        .filter(|request| request.target.ends_with("/tooling/sobjects/CustomField"))
+        .map(|request| serde_json::from_slice(&request.body).unwrap())
+        .collect();
+    let names: Vec<&str> = made.iter().map(|body| body["FullName"].as_str().unwrap()).collect();
+    let want = [
+        "Account.Twinmap_Id__c",
+        "Account.Twinmap_Op__c",
+        "Activity.Twinmap_Id__c",
+        "Activity.Twinmap_Op__c",
+    ];
+    assert_eq!(names, want);
+    let after = now(org.account.needs(&objects)).unwrap();
+    assert!(after.iter().all(|need| need.state == NeedState::Present), "{after:?}");
+    // Made by somebody else and shown to nobody: it looks missing, and showing it is all that is done.
+    let unique = || WriteKind::Create { unique: Some((SALESFORCE_ID.into(), "x1".into())) };
+    let first = org.write_one("Account", write("a", unique(), &[("Name", Value::text("One"))]));
+    assert!(matches!(first, Outcome::Created { .. }), "{first:?}");
+    now(org.account.provide(&needs[0])).unwrap();
+}
+
+#[test]
+fn a_user_who_is_not_given_access_is_told_so() {
     let org = portal(SystemKind::Salesforce);
-    let needs = now(org.account.needs(&["Account".to_owned()])).unwrap();
-    assert!(needs.iter().all(|need| need.state == NeedState::Present), "{needs:?}");
     let need = Need {
         object: "Account".to_owned(),
         field: SALESFORCE_ID.to_owned(),
         what: "text",
         state: NeedState::Missing,
     };
-    org.transport.paths();
-    let made = || answer(201, r#"{"id":"00N000000000001AAA","success":true,"errors":[]}"#);
-    // The field, who we are, the permission set that is not there yet and is made, the access, the assignment.
-    org.transport.next(Twist::Instead(made()));
-    org.transport.next(Twist::Pass);
-    org.transport.next(Twist::Instead(answer(200, r#"{"totalSize":0,"done":true,"records":[]}"#)));
-    org.transport
-        .next(Twist::Instead(answer(201, r#"{"id":"0PS000000000001AAA","success":true,"errors":[]}"#)));
-    org.transport.next(Twist::Instead(made()));
-    let there = r#"[{"errorCode":"DUPLICATE_VALUE","message":"duplicate value found"}]"#;
-    org.transport.next(Twist::Instead(answer(400, there)));
-    now(org.account.provide(&need)).unwrap();
-    let seen: Vec<(String, Json)> = org
-        .transport
-        .seen
-        .borrow()
-        .iter()
-        .map(|request| {
-            let path = request.target.split('?').next().unwrap().replace("/services/data/v66.0", "");
-            (path, serde_json::from_slice(&request.body).unwrap_or(Json::Null))
-        })
-        .collect();
-    assert_eq!(seen[0].0, "/tooling/sobjects/CustomField");
-    assert_eq!(seen[0].1["FullName"], "Account.Twinmap_Id__c");
-    assert_eq!(seen[0].1["Metadata"]["externalId"], true);
-    assert_eq!(seen[0].1["Metadata"]["unique"], true);
-    assert_eq!(seen[4].0, "/sobjects/FieldPermissions");
-    assert_eq!(seen[4].1["ParentId"], json!("0PS000000000001AAA"));
-    assert_eq!(seen[5].0, "/sobjects/PermissionSetAssignment");
-    assert!(seen[5].1["AssigneeId"].as_str().unwrap().starts_with("005"));
+    let refusal = r#"[{"errorCode":"INSUFFICIENT_ACCESS_OR_READONLY","message":"insufficient access rights on object id"}]"#;
+    for twist in [Twist::Pass, Twist::Pass, Twist::Pass, Twist::Pass, Twist::Instead(answer(403, refusal))] {
+        org.transport.next(twist);
+    }
+    let error = now(org.account.provide(&need)).unwrap_err();
+    assert_eq!(error.class, ErrorClass::Permission);
 }

@@ -15,10 +15,10 @@ use twinmap::connect::remote::{
 use twinmap::connect::transport::{Exchange, HttpRequest, HttpResponse, Sent, Transport, TransportError};
 use twinmap::connect::{Account, Settings, open};
 use twinmap::record::{Record, RecordId};
-use twinmap::sandbox::Sandbox;
 use twinmap::sandbox::core::clock::SimClock;
 use twinmap::sandbox::in_process::{InProcess, SimTimer};
 use twinmap::sandbox::seed::Size;
+use twinmap::sandbox::{Config, Sandbox};
 use twinmap::schema::{FieldType, SystemKind};
 use twinmap::value::{Millis, Value};
 
@@ -104,8 +104,13 @@ pub struct World {
 pub const START: Millis = Millis(1_790_000_000_000);
 
 pub fn world(kind: SystemKind, size: Size) -> World {
+    world_of(kind, &Config { size, ..Config::default() })
+}
+
+/// `world`, of a sandbox that starts as configured (but for its seed).
+pub fn world_of(kind: SystemKind, config: &Config) -> World {
     let clock = SimClock::starting_at(START);
-    let sandbox = Sandbox::new(7, size, clock.clone());
+    let sandbox = Sandbox::start(&Config { seed: 7, ..config.clone() }, clock.clone());
     let (inner, base, token): (Box<dyn Transport>, &str, String) = match kind {
         SystemKind::Hubspot => (
             Box::new(InProcess::new(Arc::clone(&sandbox.hubspot), clock.clone())),

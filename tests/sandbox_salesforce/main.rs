@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod people;
+mod wide;
 
 use serde_json::{Value, json};
 use twinmap::sandbox::Sandbox;

@@ -276,3 +276,35 @@ fn limits_sessions_and_clocks_are_set_by_admins() {
     let wrong = client.send("POST", "/_sandbox/settings", &[], &json!({"dayly": 1}));
     assert_eq!(wrong.status, 400);
 }
+
+#[test]
+fn the_tooling_api_makes_fields_that_a_permission_set_shows() {
+    let client = client();
+    let metadata = json!({"type": "Picklist", "label": "Tier", "valueSet": {"restricted": true,
+        "valueSetDefinition": {"sorted": false, "value": [{"fullName": "Gold", "default": false, "label": "Gold"}]}}});
+    let field = json!({"FullName": "Account.Tier__c", "Metadata": metadata});
+    let (status, made) = client.call("POST", "/tooling/sobjects/CustomField", field.clone());
+    assert_eq!((status, &made["success"]), (201, &json!(true)));
+    let again = client.refused("POST", "/tooling/sobjects/CustomField", field);
+    assert_eq!(again.1, "DUPLICATE_DEVELOPER_NAME");
+    assert_eq!(client.soql("SELECT Tier__c FROM Account").0, 400);
+    let set = client.create("PermissionSet", json!({"Name": "T", "Label": "T"}));
+    let me = client.records("SELECT Id FROM User WHERE Username LIKE 'integration%'")[0]["Id"].clone();
+    let grant = json!({"ParentId": set, "SobjectType": "Account", "Field": "Account.Tier__c",
+        "PermissionsRead": true, "PermissionsEdit": false});
+    let grant = client.create("FieldPermissions", grant);
+    assert_eq!(client.soql("SELECT Tier__c FROM Account").0, 400);
+    client.create("PermissionSetAssignment", json!({"AssigneeId": me, "PermissionSetId": set}));
+    assert_eq!(client.soql("SELECT Tier__c FROM Account").0, 200);
+    let refused = client.refused("POST", "/sobjects/Account", json!({"Name": "A", "Tier__c": "Gold"}));
+    assert_eq!(refused.1, "INVALID_FIELD_FOR_INSERT_UPDATE");
+    client.call("PATCH", &format!("/sobjects/FieldPermissions/{grant}"), json!({"PermissionsEdit": true}));
+    client.create("Account", json!({"Name": "A", "Tier__c": "Gold"}));
+    let found =
+        client.get("/tooling/query?q=SELECT+Id,DeveloperName+FROM+CustomField+WHERE+TableEnumOrId='Account'");
+    assert_eq!(found["records"][0]["DeveloperName"], json!("Tier"));
+    assert_eq!(client.soql("SELECT Id FROM CustomField").0, 400);
+    let id = made["id"].as_str().unwrap();
+    assert_eq!(client.call("DELETE", &format!("/tooling/sobjects/CustomField/{id}"), Value::Null).0, 204);
+    assert_eq!(client.soql("SELECT Tier__c FROM Account").0, 400);
+}

@@ -37,7 +37,7 @@ impl Salesforce {
         let label = if key { "Twinmap id" } else { "Twinmap operation" };
         let full = format!("{}.{}", need.object, need.field);
         let body = json!({
-            "FullName": full,
+            "FullName": format!("{}.{}", owner(&need.object), need.field),
             "Metadata": {
                 "type": "Text",
                 "label": label,
@@ -111,6 +111,14 @@ impl Salesforce {
     async fn post(&self, target: &str, body: Json) -> Result<Result<Json, Json>, CallError> {
         let answer = self.client.send(&Call::write(Method::Post, target, Body::Json(body))).await?;
         Ok(if answer.ok() { Ok(answer.json) } else { Err(answer.json) })
+    }
+}
+
+/// Tasks and events have their fields from Activity.
+fn owner(object: &str) -> &str {
+    match object {
+        "Task" | "Event" => "Activity",
+        other => other,
     }
 }
 

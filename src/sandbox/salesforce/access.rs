@@ -11,6 +11,7 @@ use super::fault::Fault;
 use super::ids::Id;
 use super::meta::Access;
 use super::org::Org;
+use super::store::Row;
 
 /// Rows of these objects say what a user may do.
 const SOURCES: &[&str] = &["FieldPermissions", "PermissionSetAssignment", "PermissionSet", "schema"];
@@ -95,6 +96,43 @@ impl Org {
         self.schema_changed = self.now();
         self.permissions.forget();
         Ok(())
+    }
+}
+
+/// What a new row of the permission objects must hold to.
+pub fn check(org: &Org, at: usize, row: &Row) -> Result<(), Fault> {
+    let Some(meta) = org.schema.get(at) else { return Ok(()) };
+    let key: &[&str] = match meta.name.as_str() {
+        "FieldPermissions" => &["ParentId", "Field"],
+        "ObjectPermissions" => &["ParentId", "SobjectType"],
+        "PermissionSetAssignment" => &["PermissionSetId", "AssigneeId"],
+        _ => return Ok(()),
+    };
+    if meta.name == "FieldPermissions" {
+        let path = org.read_by_name(meta, row, "Field").as_text().unwrap_or_default().to_owned();
+        let found = path.split_once('.').and_then(|(object, field)| {
+            org.schema.find_any(object).and_then(|(_, object)| object.find_any(field)).map(|(_, field)| field)
+        });
+        let settable = found.is_some_and(|field| field.json.get("permissionable") == Some(&true.into()));
+        if !settable {
+            let message = format!("Field Name: bad value for restricted picklist field: {path}");
+            return Err(Fault::record("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", message, ["Field"]));
+        }
+    }
+    let values =
+        |row: &Row| -> Vec<Cell> { key.iter().map(|name| org.read_by_name(meta, row, name)).collect() };
+    let own = values(row);
+    let twin =
+        org.table(at).and_then(|table| table.live().find(|other| other.id != row.id && values(other) == own));
+    match twin {
+        Some(twin) => {
+            let message = format!(
+                "duplicate value found: <unknown> duplicates value on record with id: {}",
+                twin.id.short()
+            );
+            Err(Fault::record("DUPLICATE_VALUE", message, [""; 0]))
+        }
+        None => Ok(()),
     }
 }
 

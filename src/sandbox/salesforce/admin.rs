@@ -304,7 +304,7 @@ fn owner(org: &mut Org, body: &Map<String, Value>) -> Result<Reply, Fault> {
     Ok(done(user))
 }
 
-const SETTINGS: &[&str] = &["skew_ms", "late_stamp_ms", "daily"];
+const SETTINGS: &[&str] = &["skew_ms", "late_stamp_ms", "daily", "bulk_ms"];
 
 /// What is named is set.
 fn settings(sf: &mut Salesforce, body: &Map<String, Value>) -> Result<Reply, Fault> {
@@ -313,6 +313,7 @@ fn settings(sf: &mut Salesforce, body: &Map<String, Value>) -> Result<Reply, Fau
         match name.as_str() {
             "skew_ms" => sf.org.settings.skew_ms = value.as_i64().ok_or_else(wrong)?,
             "late_stamp_ms" => sf.org.settings.late_stamp_ms = value.as_i64().ok_or_else(wrong)?,
+            "bulk_ms" => sf.jobs.takes_ms = value.as_i64().ok_or_else(wrong)?,
             "daily" => {
                 let max = value.get("max").and_then(Value::as_u64).ok_or_else(wrong)?;
                 let now = sf.org.now();

@@ -102,7 +102,49 @@ const SMALL: &[Small] = &[
         "Name string(40) cuN\nDeveloperName string(80) cun\nRelatedId reference n User\nType picklist(40) cr\n\
          Email email(255) cun\nOwnerId reference d User",
     ),
+    (
+        "PermissionSet",
+        "0PS",
+        "Permission Sets",
+        "cudq",
+        "Name string(80) cuqN\nLabel string(80) cu\nDescription string(255) cun\nProfileId reference n Profile\n\
+         IsOwnedByProfile boolean d\nIsCustom boolean d\nNamespacePrefix string(15) n",
+    ),
+    (
+        "PermissionSetAssignment",
+        "0Pa",
+        "Permission Set Assignments",
+        "cdq",
+        "PermissionSetId reference c PermissionSet\nAssigneeId reference c User",
+    ),
+    (
+        "FieldPermissions",
+        "01k",
+        "Field Permissions",
+        "cudq",
+        "ParentId reference c PermissionSet\nSobjectType picklist(40) c\nField string(255) c\n\
+         PermissionsEdit boolean cud\nPermissionsRead boolean cud",
+    ),
+    (
+        "ObjectPermissions",
+        "110",
+        "Object Permissions",
+        "cudq",
+        "ParentId reference c PermissionSet\nSobjectType picklist(40) c\nPermissionsCreate boolean cud\n\
+         PermissionsRead boolean cud\nPermissionsEdit boolean cud\nPermissionsDelete boolean cud\n\
+         PermissionsViewAllRecords boolean cud\nPermissionsModifyAllRecords boolean cud",
+    ),
+    (
+        CUSTOM_FIELD,
+        "00N",
+        "Custom Fields",
+        "cudq",
+        "DeveloperName string(80) cN\nTableEnumOrId string(40) c\nFullName string(255) n\nNamespacePrefix string(15) n",
+    ),
 ];
+
+/// The table of the Tooling API.
+const CUSTOM_FIELD: &str = "CustomField";
 
 const SYSTEM: &str = "CreatedDate datetime d\nCreatedById reference d User\nLastModifiedDate datetime d\n\
                       LastModifiedById reference d User\nSystemModstamp datetime d";
@@ -114,7 +156,9 @@ pub fn schema(setup: bool) -> Schema {
         schema.add(Object::from_json(parse(text)));
     }
     for small in SMALL {
-        schema.add(small_object(small));
+        let mut object = small_object(small);
+        object.tooling = object.name == CUSTOM_FIELD;
+        schema.add(object);
     }
     // A stage or status of its own key prefix is also the default of its field.
     let record_type = schema.find("Account").and_then(|(_, account)| account.find("RecordTypeId"));

@@ -136,7 +136,7 @@ fn failure(fault: &Fault, created: Option<bool>) -> Doc {
 }
 
 /// What is unknown as a resource is a bad reference in an item.
-fn as_item(fault: Fault) -> Fault {
+pub fn as_item(fault: Fault) -> Fault {
     if fault.code == "NOT_FOUND" && fault.fields.is_none() && fault.message.starts_with("The requested") {
         return Fault::record("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", [""; 0]);
     }

@@ -90,8 +90,8 @@ fn halted() -> Reply {
 
 fn answer(name: String, reply: Reply) -> Doc {
     let body = match reply.body {
-        Body::Empty => Doc::Null,
         Body::Json(doc) => doc,
+        Body::Empty | Body::Csv(_) | Body::Xml(_) => Doc::Null,
     };
     let headers = reply.headers.into_iter().filter(|(name, _)| *name != "Sforce-Limit-Info");
     let mut shown = object([]);
@@ -261,7 +261,7 @@ pub fn batch(sf: &mut Salesforce, call: &Call<'_>) -> Result<Reply, Fault> {
         failed |= reply.status >= 400;
         let result = match reply.body {
             Body::Json(doc) => doc,
-            Body::Empty => Doc::Null,
+            Body::Empty | Body::Csv(_) | Body::Xml(_) => Doc::Null,
         };
         results.push(object([("statusCode", Doc::from(i64::from(reply.status))), ("result", result)]));
     }

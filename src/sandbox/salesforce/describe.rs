@@ -47,7 +47,8 @@ pub fn global(org: &Org, call: &Call<'_>) -> Reply {
     if not_modified(org, call) {
         return Reply::empty(304);
     }
-    let mut objects: Vec<&Object> = org.schema.all().map(|(_, o)| o).filter(|o| o.visible()).collect();
+    let mut objects: Vec<&Object> =
+        org.schema.all().map(|(_, o)| o).filter(|o| org.schema.shows(o)).collect();
     objects.sort_by(|a, b| a.name.cmp(&b.name));
     let doc = object([
         ("encoding", "UTF-8".into()),

@@ -92,7 +92,7 @@ pub fn limits(usage: &Usage, now: i64) -> Reply {
 /// `/limits/recordCount?sObjects=Account,Contact`
 pub fn record_count(org: &Org, call: &Call<'_>) -> Reply {
     let wanted = call.request.param("sObjects");
-    let counts = org.schema.all().filter(|(_, meta)| meta.visible()).filter(|(_, meta)| {
+    let counts = org.schema.all().filter(|(_, meta)| org.schema.shows(meta)).filter(|(_, meta)| {
         wanted.is_none_or(|names| names.split(',').any(|name| name.trim().eq_ignore_ascii_case(&meta.name)))
     });
     let counts = counts.map(|(at, meta)| {

@@ -222,6 +222,8 @@ pub struct Object {
     pub record_types: Vec<RecordType>,
     /// What the user of the request at hand may do with it; without any access it is an unknown type.
     pub access: Access,
+    /// An object of the Tooling API.
+    pub tooling: bool,
 }
 
 impl Object {
@@ -239,6 +241,7 @@ impl Object {
             by_name: BTreeMap::new(),
             record_types: Vec::new(),
             access: Access::Edit,
+            tooling: false,
             json,
         };
         for field in fields {
@@ -387,6 +390,8 @@ pub struct Schema {
     pub usual: Map<String, Value>,
     /// Relationships that admins made.
     pub lookups: Vec<Child>,
+    /// Whether a call of the Tooling API is handled: only that one sees the objects of it.
+    pub tooling: bool,
 }
 
 impl Schema {
@@ -400,7 +405,12 @@ impl Schema {
     /// By name, without regard to case; hidden objects are not found.
     pub fn find(&self, name: &str) -> Option<(usize, &Object)> {
         let at = *self.by_name.get(&name.to_ascii_lowercase())?;
-        self.objects.get(at).filter(|object| object.visible()).map(|object| (at, object))
+        self.objects.get(at).filter(|object| self.shows(object)).map(|object| (at, object))
+    }
+
+    /// Whether the call at hand sees an object.
+    pub fn shows(&self, object: &Object) -> bool {
+        object.visible() && (self.tooling || !object.tooling)
     }
 
     /// Also hidden ones: for what the platform does by itself.

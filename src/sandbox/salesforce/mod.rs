@@ -6,6 +6,7 @@ mod access;
 mod admin;
 mod automation;
 mod bin;
+mod bulk;
 mod catalogue;
 mod cell;
 mod collections;
@@ -29,11 +30,16 @@ mod replication;
 mod reply;
 mod rows;
 mod rules;
+mod search;
 mod seed;
 mod session;
+mod soap;
 mod soql;
 mod store;
 mod time;
+mod tooling;
+mod tree;
+mod ui_api;
 
 use super::core::clock::SimClock;
 use super::core::http::{Face, Request, Response};
@@ -70,6 +76,7 @@ pub struct Salesforce {
     cursors: Cursors,
     usage: Usage,
     grants: Grants,
+    jobs: bulk::Jobs,
 }
 
 impl Salesforce {
@@ -88,12 +95,14 @@ impl Salesforce {
             cursors: Cursors::default(),
             usage: Usage::default(),
             grants: Grants::default(),
+            jobs: bulk::Jobs::default(),
         }
     }
 
     fn answer(&mut self, request: &Request) -> Result<Reply, Fault> {
         self.org.act_as(None);
         self.org.run_due();
+        self.jobs.run_due(&mut self.org);
         bin::expire(&mut self.org);
         match request.segments().as_slice() {
             ["_sandbox", path @ ..] => {
@@ -108,6 +117,9 @@ impl Salesforce {
             ["services", "oauth2", "userinfo"] => {
                 let who = self.who(request)?;
                 Ok(Reply::json(200, session::userinfo(&self.org, &base_url(request), who.user)))
+            }
+            ["services", "Soap" | "soap", "u" | "c", version, ..] if request.method == "POST" => {
+                Ok(soap::route(self, request, version))
             }
             ["id", organization, user] => self.identity(request, organization, user),
             ["services", "data", version, path @ ..] => {
@@ -153,6 +165,9 @@ impl Salesforce {
     }
 
     fn route(&mut self, call: &Call<'_>, path: &[&str]) -> Result<Reply, Fault> {
+        if let ["tooling", rest @ ..] = path {
+            return tooling::route(self, call, rest);
+        }
         let org = &mut self.org;
         match (call.request.method.as_str(), path) {
             ("GET", []) => Ok(Reply::json(200, resources(call.version))),
@@ -164,8 +179,14 @@ impl Salesforce {
             ("GET", ["limits"]) => Ok(limits::limits(&self.usage, org.now())),
             ("GET", ["limits", "recordCount"]) => Ok(limits::record_count(org, call)),
             (_, ["composite", "sobjects", rest @ ..]) => collections::route(org, call, rest),
+            (_, ["jobs", rest @ ..]) => bulk::route(org, &mut self.jobs, call, rest),
             ("POST", ["composite"]) => composite::composite(self, call),
             ("POST", ["composite", "batch"]) => composite::batch(self, call),
+            ("POST", ["composite", "graph"]) => tree::graph(self, call),
+            ("POST", ["composite", "tree", name]) => tree::tree(org, call, name),
+            ("GET", ["search"]) => search::sosl(org, call),
+            ("GET" | "POST", ["parameterizedSearch"]) => search::parameterized(org, call),
+            (_, ["ui-api", rest @ ..]) => ui_api::route(org, call, rest),
             _ => Err(Fault::not_found()),
         }
     }
@@ -212,9 +233,18 @@ fn base_url(request: &Request) -> String {
 /// `GET /services/data/vXX.X`
 fn resources(version: u16) -> Doc {
     let mut doc = object([]);
-    for name in
-        ["composite", "jobs", "limits", "query", "queryAll", "search", "sobjects", "tooling", "ui-api"]
-    {
+    for name in [
+        "composite",
+        "jobs",
+        "limits",
+        "parameterizedSearch",
+        "query",
+        "queryAll",
+        "search",
+        "sobjects",
+        "tooling",
+        "ui-api",
+    ] {
         doc.push(name, format!("/services/data/v{version}.0/{name}"));
     }
     doc

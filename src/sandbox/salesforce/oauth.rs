@@ -14,7 +14,7 @@ use super::session::{Session, Sessions, find_user};
 use super::time::HOUR;
 
 /// The session timeout of a new org.
-const LIFE: i64 = 2 * HOUR;
+pub const LIFE: i64 = 2 * HOUR;
 
 #[derive(Debug, Default)]
 pub struct Grants {
@@ -101,6 +101,12 @@ fn jwt_user(org: &Org, assertion: &str) -> Result<Id, Refused> {
 }
 
 impl Grants {
+    /// A new session id, of the shape of real ones.
+    pub fn session_id(&mut self, org: &Org) -> String {
+        self.issued += 1;
+        format!("{}!AQcAQSandboxAccess{:08}", org.id.short(), self.issued)
+    }
+
     fn rotate(&mut self, token: &str) -> Result<String, Refused> {
         let expired = Refused("invalid_grant", "expired access/refresh token");
         if token.is_empty() {
@@ -131,8 +137,7 @@ fn issue(
     refresh: Option<String>,
 ) -> Reply {
     let now = org.clock.now().0;
-    grants.issued += 1;
-    let token = format!("{}!AQcAQSandboxAccess{:08}", org.id.short(), grants.issued);
+    let token = grants.session_id(org);
     let who = Who::new(user, "api");
     sessions.open(token.clone(), Session { who, until: Some(now + LIFE) });
     let identity = format!("{base}/id/{}/{user}", org.id);

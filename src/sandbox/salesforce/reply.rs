@@ -49,11 +49,21 @@ pub struct Reply {
 pub enum Body {
     Empty,
     Json(Doc),
+    Csv(String),
+    Xml(String),
 }
 
 impl Reply {
     pub fn json(status: u16, doc: impl Into<Doc>) -> Reply {
         Reply { status, headers: Vec::new(), body: Body::Json(doc.into()) }
+    }
+
+    pub fn csv(text: String) -> Reply {
+        Reply { status: 200, headers: Vec::new(), body: Body::Csv(text) }
+    }
+
+    pub fn xml(status: u16, text: String) -> Reply {
+        Reply { status, headers: Vec::new(), body: Body::Xml(text) }
     }
 
     pub fn empty(status: u16) -> Reply {
@@ -69,6 +79,8 @@ impl Reply {
         let (kind, body) = match self.body {
             Body::Empty => (None, Vec::new()),
             Body::Json(doc) => (Some("application/json;charset=UTF-8"), doc.to_text(layout).into_bytes()),
+            Body::Csv(text) => (Some("text/csv"), text.into_bytes()),
+            Body::Xml(text) => (Some("text/xml;charset=UTF-8"), text.into_bytes()),
         };
         let mut response = Response { status: self.status, headers: Vec::new(), body };
         if let Some(kind) = kind {

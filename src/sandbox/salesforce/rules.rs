@@ -95,6 +95,7 @@ pub fn meets(org: &Org, meta: &Object, row: &Row, when: &str) -> Result<bool, Fa
 
 /// The record as it would be stored; `changed` are the fields that this write sets.
 pub fn check(org: &Org, who: &Who, at: usize, row: &Row, changed: &[u16]) -> Result<(), Fault> {
+    super::access::check(org, at, row)?;
     let Some(meta) = org.schema.get(at) else { return Ok(()) };
     let of = |name: &str| meta.name.eq_ignore_ascii_case(name);
     for rule in org.rules.validations.iter().filter(|rule| of(&rule.object)) {
