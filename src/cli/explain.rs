@@ -1,8 +1,9 @@
-//! `twinmap explain`: what a finding's code means.
+//! `twinmap explain`: what a finding's code means, or (`explain_field`) what the rows of a field do.
 
 use super::App;
 use super::error::{CliError, CliResult};
 use super::exit::Exit;
+use super::explain_field;
 use super::explain_operations::{self, OPERATIONS};
 use crate::diag::Code;
 use crate::diag::codes::REGISTRY;
@@ -10,10 +11,10 @@ use crate::diag::suggest::nearest;
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  twinmap explain E201\n  twinmap explain unknown-field\n  twinmap explain --list"
+    after_help = "Examples:\n  twinmap explain E201\n  twinmap explain unknown-field\n  twinmap explain companies.industry   what its rows do in every situation\n  twinmap explain --list"
 )]
 pub struct Args {
-    /// A code such as `E201`, or its name such as `unknown-field`
+    /// A code such as `E201`, its name such as `unknown-field`, or a field such as `companies.industry`
     #[arg(required_unless_present = "list")]
     code: Option<String>,
     /// List every code
@@ -32,6 +33,9 @@ pub fn run(app: &App, args: &Args) -> CliResult {
         app.term.out(&lines);
         return Ok(Exit::Ok);
     };
+    if explain_field::is_field(asked) {
+        return explain_field::run(app, asked);
+    }
     if let Some(one) = explain_operations::find(asked) {
         let words = wrap(one.words, 80).join("\n");
         app.term.out(&format!("{} {}\n\n{words}\n", one.id, one.slug));

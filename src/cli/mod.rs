@@ -19,6 +19,7 @@ mod demo;
 mod doctor;
 mod drift;
 mod explain;
+mod explain_field;
 mod explain_operations;
 mod findings;
 mod fmt;
@@ -152,7 +153,7 @@ enum Command {
     Compile(compile::Args),
     /// Lay out mapping files
     Fmt(fmt::Args),
-    /// Say what a finding's code means
+    /// Say what a finding's code means, or what the rows of a field do
     Explain(explain::Args),
     /// Say a sync plan in words
     Show(show::Args),

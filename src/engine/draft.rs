@@ -71,6 +71,8 @@ impl Session<'_> {
         self.read_dirty(id, dirty).await?;
         self.read_associated(id).await?;
         let (mut pairs, unlinked) = self.sort_out(id, dirty)?;
+        // Before new records are looked at: one of them may be what an old one became.
+        self.follow_moves(id, &mut pairs, draft)?;
         let mut makers = Vec::new();
         let steps = (pairs.len() + unlinked.len()) as u64;
         self.deps.progress.stage(&format!("comparing {}", self.sync(id)?.name), steps);
@@ -81,9 +83,9 @@ impl Session<'_> {
             }
             self.unlinked(id, arm, side, record, &mut pairs, &mut makers, draft).await?;
         }
-        let objects = self.pair_objects(id, &pairs)?;
-        for (object, ids) in objects {
-            self.read(object, ids).await?;
+        self.read_pairs(id, &pairs).await?;
+        if self.follow_moves(id, &mut pairs, draft)? {
+            self.read_pairs(id, &pairs).await?;
         }
         self.read_associated(id).await?;
         self.merge_pairs(id, &pairs, draft).await?;
@@ -141,11 +143,7 @@ impl Session<'_> {
         Ok((pairs, unlinked))
     }
 
-    fn pair_objects(
-        &self,
-        id: SyncId,
-        pairs: &BTreeMap<i64, Work>,
-    ) -> EngineResult<BTreeMap<ObjectId, Vec<RecordId>>> {
+    async fn read_pairs(&mut self, id: SyncId, pairs: &BTreeMap<i64, Work>) -> EngineResult<()> {
         let sync = self.sync(id)?;
         let mut objects: BTreeMap<ObjectId, Vec<RecordId>> = BTreeMap::new();
         for work in pairs.values() {
@@ -153,7 +151,10 @@ impl Session<'_> {
             objects.entry(sync.left).or_default().push(RecordId::new(work.link.left.as_str()));
             objects.entry(arm.right).or_default().push(RecordId::new(work.link.right.as_str()));
         }
-        Ok(objects)
+        for (object, ids) in objects {
+            self.read(object, ids).await?;
+        }
+        Ok(())
     }
 
     /// A record without a counterpart: pair it, plan to make one, or say why not.

@@ -15,6 +15,7 @@ mod fetch;
 mod landed;
 mod likeness;
 mod matching;
+mod moved;
 pub mod ops;
 mod outcome;
 mod pairs;

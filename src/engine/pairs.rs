@@ -81,6 +81,12 @@ impl Session<'_> {
                 return Ok(None);
             }
         }
+        let converted = self.world.get(arm.right, &right_id).map(|record| &record.life);
+        if let Some(Life::Converted { contact, .. }) = converted {
+            let detail = format!("converted into contact {contact}; `on convert: follow` would follow it");
+            self.skip(id, arm.right, &right_id, "converted", &detail, draft)?;
+            return Ok(None);
+        }
         let found = self.world.get(sync.left, &left_id).zip(self.world.get(arm.right, &right_id));
         Ok(found.filter(|(left, right)| left.life == Life::Live && right.life == Life::Live))
     }

@@ -8,6 +8,7 @@ pub mod change;
 mod external;
 pub mod guard;
 pub mod pair;
+pub mod truth;
 
 pub use change::{Action, Change, ChangeSet, FieldChange, Skip, Summary};
 pub use external::external_id;

@@ -15,6 +15,7 @@ mod across;
 mod catalogue;
 mod deals;
 mod page;
+mod people;
 mod registry;
 #[path = "../runs/support.rs"]
 mod support;
@@ -31,7 +32,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use registry::Shown;
 
 /// The modules' tests.
-const SHOWN: &[&[Shown]] = &[accounts::SHOWN, across::SHOWN, deals::SHOWN];
+const SHOWN: &[&[Shown]] = &[accounts::SHOWN, across::SHOWN, deals::SHOWN, people::SHOWN];
 
 /// Ranges that are counted by themselves.
 const COUNTED: &[(&str, std::ops::RangeInclusive<u16>)] = &[("", 83..=136), (" (LinkedIn)", 1..=82)];

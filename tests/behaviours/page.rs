@@ -53,6 +53,10 @@ fn page(shown: &[&'static Shown]) -> String {
     for one in SECTIONS {
         section(one, shown, &mut out);
     }
+    out.push_str("\n## What no help page numbers\n\n| What twinmap does | Differs on purpose | Shown by |\n|---|---|---|\n");
+    for one in shown.iter().filter(|one| one.numbers.is_empty()) {
+        let _ = writeln!(out, "| {} | {} | `{}` |", one.does, one.differs, one.name());
+    }
     out
 }
 

@@ -2,7 +2,7 @@
 
 /// A test that shows one behaviour or several.
 pub struct Shown {
-    /// Numbers of the catalogue.
+    /// Numbers of the catalogue; none = it shows something that no help page promises.
     pub numbers: &'static [u16],
     /// What twinmap does, in words.
     pub does: &'static str,
@@ -22,9 +22,9 @@ pub struct Shown {
 /// }
 /// ```
 macro_rules! behaviours {
-    ($([$($number:literal),+] $does:literal $(differs $differs:literal)? => $test:ident;)+) => {
+    ($([$($number:literal),*] $does:literal $(differs $differs:literal)? => $test:ident;)+) => {
         pub const SHOWN: &[$crate::registry::Shown] = &[$($crate::registry::Shown {
-            numbers: &[$($number),+],
+            numbers: &[$($number),*],
             does: $does,
             differs: concat!($($differs)?),
             test: concat!(module_path!(), "::", stringify!($test)),

@@ -138,6 +138,13 @@ impl World {
         );
     }
 
+    pub fn merge(&self, object: &str, primary: &str, other: &str) {
+        self.hubspot_person(
+            "merge",
+            &json!({ "object": object, "primaryObjectId": primary, "objectIdToMerge": other }),
+        );
+    }
+
     pub fn settings(&self, settings: Value) {
         self.hubspot_person("settings", &settings);
     }

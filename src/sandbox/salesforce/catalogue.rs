@@ -99,7 +99,7 @@ const SMALL: &[Small] = &[
         "00G",
         "Group",
         "cudq",
-        "Name string(40) cuN\nDeveloperName string(80) cun\nRelatedId reference n User\nType picklist(40) cr\n\
+        "Name string(40) cuN\nDeveloperName string(80) cun\nRelatedId reference n User\nType picklist(40) c\n\
          Email email(255) cun\nOwnerId reference d User",
     ),
     (
