@@ -75,8 +75,9 @@ impl Session<'_> {
                 });
             }
         }
+        let mut open = Open::of(id, draft);
         for ends in all {
-            self.relate(&ends, draft)?;
+            self.relate(&ends, draft, &mut open)?;
         }
         Ok(())
     }
@@ -132,7 +133,7 @@ impl Session<'_> {
         Ok(self.system_name(own.left) != self.system_name(through.left))
     }
 
-    fn relate(&self, ends: &Ends<'_>, draft: &mut Draft) -> EngineResult<()> {
+    fn relate(&self, ends: &Ends<'_>, draft: &mut Draft, open: &mut Open) -> EngineResult<()> {
         let sync = self.sync(ends.sync)?;
         let Some(arm) = sync.arms.get(ends.arm) else { return Ok(()) };
         let association = ends.association;
@@ -182,7 +183,7 @@ impl Session<'_> {
             return self.agree(ends, left_known.intersection(&right_known).cloned().collect());
         }
         for step in moves {
-            self.move_one(ends, &step, draft)?;
+            self.move_one(ends, &step, draft, open)?;
         }
         Ok(())
     }
@@ -222,7 +223,13 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn move_one(&self, ends: &Ends<'_>, step: &Move, draft: &mut Draft) -> EngineResult<()> {
+    fn move_one(
+        &self,
+        ends: &Ends<'_>,
+        step: &Move,
+        draft: &mut Draft,
+        open: &mut Open,
+    ) -> EngineResult<()> {
         let sync = self.sync(ends.sync)?;
         let Some(arm) = sync.arms.get(ends.arm) else { return Ok(()) };
         let object = object_on(sync, arm, step.side);
@@ -282,7 +289,7 @@ impl Session<'_> {
                 if !step.add {
                     op.associations.insert(text, BTreeSet::new());
                 }
-                join(op, sent, draft);
+                open.join(op, sent, draft);
             }
             AssociationEnd::Set(key) => {
                 let name = self.plan().object(object).and_then(|at| at.associations.get(*key as usize));
@@ -311,19 +318,30 @@ impl Session<'_> {
     }
 }
 
-/// A lookup travels with the record's other fields when it has an op already.
-fn join(mut op: Op, sent: Sent, draft: &mut Draft) {
-    let same = |known: &&mut Op| {
-        known.sync == op.sync
-            && known.side == op.side
-            && known.record == op.record
-            && matches!(known.kind, OpKind::Create | OpKind::Update)
-    };
-    if let Some(known) = draft.ops.iter_mut().find(same) {
-        known.fields.push(sent);
-        known.associations.append(&mut op.associations);
-    } else {
-        op.fields.push(sent);
-        draft.ops.push(op);
+/// The creates and updates of one sync by the record that they write: a lookup travels with the record's other fields
+/// when it has one already.
+struct Open(BTreeMap<(Side, Ref), usize>);
+
+impl Open {
+    fn of(sync: SyncId, draft: &Draft) -> Self {
+        let mut open = BTreeMap::new();
+        for (index, op) in draft.ops.iter().enumerate() {
+            if op.sync == sync && matches!(op.kind, OpKind::Create | OpKind::Update) {
+                open.entry((op.side, op.record.clone())).or_insert(index);
+            }
+        }
+        Open(open)
+    }
+
+    fn join(&mut self, mut op: Op, sent: Sent, draft: &mut Draft) {
+        let key = (op.side, op.record.clone());
+        if let Some(known) = self.0.get(&key).and_then(|index| draft.ops.get_mut(*index)) {
+            known.fields.push(sent);
+            known.associations.append(&mut op.associations);
+        } else {
+            self.0.insert(key, draft.ops.len());
+            op.fields.push(sent);
+            draft.ops.push(op);
+        }
     }
 }
