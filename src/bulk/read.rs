@@ -85,6 +85,13 @@ impl Keys {
                 ("results", Place::Page),
                 ("archived", Place::Gone),
             ],
+            SystemKind::File => &[
+                ("id", Place::Id),
+                ("Id", Place::Id),
+                ("results", Place::Page),
+                ("records", Place::Page),
+                ("archived", Place::Gone),
+            ],
             _ => &[
                 ("Id", Place::Id),
                 ("attributes", Place::Attributes),

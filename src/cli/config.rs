@@ -56,6 +56,12 @@ pub struct Connection {
     /// The folder of a `file` connection.
     #[serde(default)]
     pub path: Option<String>,
+    /// Of a `file` connection: the key or column with the record's id.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// Of a `file` connection: the key or column with the time of the last change.
+    #[serde(default)]
+    pub modified: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -105,6 +111,10 @@ pub struct ConnectionOverlay {
     pub auth: Option<Auth>,
     #[serde(default)]
     pub path: Option<String>,
+    #[serde(default)]
+    pub id: Option<String>,
+    #[serde(default)]
+    pub modified: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -225,6 +235,8 @@ impl Config {
                             token: None,
                             auth: None,
                             path: None,
+                            id: None,
+                            modified: None,
                         };
                         overlay.lay_over(&mut connection);
                         connections.insert(name.clone(), connection);
@@ -264,8 +276,14 @@ impl ConnectionOverlay {
             connection.token.clone_from(&self.token);
             connection.auth.clone_from(&self.auth);
         }
-        if self.path.is_some() {
-            connection.path.clone_from(&self.path);
+        for (mine, below) in [
+            (&self.path, &mut connection.path),
+            (&self.id, &mut connection.id),
+            (&self.modified, &mut connection.modified),
+        ] {
+            if mine.is_some() {
+                below.clone_from(mine);
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ use super::config::{Auth, Connection, SecretRef};
 use super::error::CliError;
 use super::project::Project;
 use crate::connect::auth::{Credentials, GrantKind, SigningKey, TokenStore};
+use crate::connect::file::{Files, Folder};
 use crate::connect::http::Http;
 use crate::connect::remote::{CallError, ErrorClass};
 use crate::connect::timer::RealTimer;
@@ -48,6 +49,20 @@ pub fn open(project: &Project, name: &str) -> Result<Account, CliError> {
             format!("see [connections.{name}] in twinmap.toml"),
         )
     };
+    if let Some(key) = misplaced(&connection) {
+        return Err(wrong(format!("`{key}` means nothing for this kind of connection")));
+    }
+    if connection.kind == SystemKind::File {
+        let Some(path) = &connection.path else {
+            return Err(wrong("`path` is missing: the folder of its files".to_owned()));
+        };
+        let path = project.root.join(path);
+        if !path.is_dir() {
+            return Err(wrong(format!("`path`: {} is no folder", path.display())));
+        }
+        let folder = Folder { path, id: connection.id, modified: connection.modified };
+        return Ok(Account::Files(Files::new(name.into(), folder, Rc::new(RealTimer::new()))));
+    }
     let origin = base_origin(connection.kind, connection.base_url.as_deref());
     let origin = origin.map_err(|bad| wrong(bad.0))?;
     let credentials = credentials(project, name, &connection)?;
@@ -58,6 +73,24 @@ pub fn open(project: &Project, name: &str) -> Result<Account, CliError> {
     let settings = Settings { base_url: Some(origin), api_version: connection.api_version, credentials };
     let timer = Rc::new(RealTimer::new());
     open_account(name, connection.kind, settings, Rc::new(http), timer).map_err(|bad| wrong(bad.0))
+}
+
+/// A key of another kind of connection.
+fn misplaced(connection: &Connection) -> Option<&'static str> {
+    let files = [
+        ("path", connection.path.is_some()),
+        ("id", connection.id.is_some()),
+        ("modified", connection.modified.is_some()),
+    ];
+    let accounts = [
+        ("base_url", connection.base_url.is_some()),
+        ("api_version", connection.api_version.is_some()),
+        ("token", connection.token.is_some()),
+        ("auth", connection.auth.is_some()),
+    ];
+    let is_file = connection.kind == SystemKind::File;
+    let mut wrong = files.into_iter().filter(|_| !is_file).chain(accounts.into_iter().filter(|_| is_file));
+    wrong.find_map(|(key, given)| given.then_some(key))
 }
 
 fn credentials(project: &Project, name: &str, connection: &Connection) -> Result<Credentials, CliError> {

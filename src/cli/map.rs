@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::error::{CliError, CliResult};
 use super::exit::Exit;
 use super::sink::Sink;
-use super::{App, load, show};
+use super::{App, load, show, spool};
 use crate::bulk::{BadEnd, Mapping, Totals, Wanted, pipe};
 use crate::diag::suggest::nearest;
 use crate::plan::SyncPlan;
@@ -20,7 +20,8 @@ use crate::testing::{Owners, Snapshots, asks_beyond};
     after_help = "Examples:\n  twinmap map accounts --from hubspot --in companies.jsonl --out accounts.jsonl\n  \
     zcat export.gz | twinmap map accounts --from hubspot --errors bad.jsonl > accounts.jsonl\n  \
     twinmap map accounts --from salesforce --plan acme.syncplan < accounts.jsonl\n\n\
-    In: one record a line, in the CRM's own shape, or one page (`results`, `records`) a line.\n\
+    In: one record a line, in the CRM's own shape, or one page (`results`, `records`) a line; or a table (`.csv`)\n\
+    whose columns are named by fields or their labels.\n\
     Out: one record a line in the other CRM's shape, in the same order; blank fields are left out.\n\
     A field that is not in a record says nothing: a filter that reads it leaves the record out.\n    Links and associated records are not known here: fields that need them are reported as held."
 )]
@@ -64,7 +65,13 @@ pub fn run(app: &App, args: &Args) -> CliResult {
             .say("note: the filter asks for links, lists or associated records, which are not known here\n");
     }
     let context = Snapshots { plan: &plan, owners: &owners };
-    let (input, size, name) = open(args.input.as_deref())?;
+    let table = args.input.as_deref().filter(|path| spool::is_table(path));
+    let from = plan.sync(id).map(|sync| {
+        if side == Side::Left { Some(sync.left) } else { sync.arms.first().map(|arm| arm.right) }
+    });
+    let lines =
+        table.zip(from.flatten()).map(|(path, object)| spool::records(path, &plan, object)).transpose()?;
+    let (input, size, name) = open(lines.as_ref().map(|file| file.path()).or(args.input.as_deref()))?;
     let mut out = Sink::open(args.output.as_deref())?;
     let mut errors = args.errors.as_deref().map(|path| Sink::open(Some(path))).transpose()?;
     let bar = app.term.bar(size, "map");

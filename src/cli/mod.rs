@@ -49,6 +49,7 @@ mod schema_of;
 mod setup;
 mod show;
 mod sink;
+mod spool;
 mod stages;
 mod state;
 mod status;

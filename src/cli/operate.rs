@@ -103,6 +103,9 @@ pub fn engage<T>(
     work: impl AsyncFnOnce(&Deps<'_>) -> Result<T, EngineError>,
 ) -> Result<T, CliError> {
     tell_not_run(app, plan);
+    if tier == Tier::Write {
+        refuse_files(plan)?;
+    }
     let path = project.state_file()?;
     let store = if tier == Tier::Read { Store::scratch(&path) } else { Store::open(&path) };
     let store = store.map_err(|error| state_failed(&error, &path))?;
@@ -125,6 +128,23 @@ pub fn engage<T>(
     });
     bars.clear();
     done
+}
+
+/// A folder of exports takes part in what only reads.
+fn refuse_files(plan: &SyncPlan) -> Result<(), CliError> {
+    let used = used_systems(plan);
+    let files =
+        plan.systems.iter().find(|system| system.kind == SystemKind::File && used.contains(&system.name));
+    match files {
+        None => Ok(()),
+        Some(system) => Err(CliError::usage(
+            format!(
+                "`{}` is a folder of files, which are only read: nothing can be carried out with it",
+                system.name
+            ),
+            "`twinmap plan`, `map` and `reconcile` show what would be written; connect the CRM itself to write",
+        )),
+    }
 }
 
 /// Parts of the program that are checked and compiled, and that this version does not carry out.

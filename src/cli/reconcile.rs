@@ -5,13 +5,15 @@ use std::fs::File;
 use std::io::{self, BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use tempfile::NamedTempFile;
+
 use super::error::{CliError, CliResult};
 use super::exit::Exit;
 use super::sink::Sink;
-use super::{App, load, operate, show};
+use super::{App, load, operate, show, spool};
 use crate::bulk::reconcile::{Export, Files, Setup, Source, Totals, Trouble, Wanted};
 use crate::plan::SyncPlan;
-use crate::plan::ir::{Expr, SyncId};
+use crate::plan::ir::{Expr, ObjectId, SyncId};
 use crate::report::clean;
 use crate::testing::{Owners, Snapshots, asks_beyond};
 
@@ -22,7 +24,8 @@ const SQLITE: &[u8] = b"SQLite format 3\0";
 #[command(
     after_help = "Examples:\n  twinmap reconcile companies --left companies.jsonl --right accounts.jsonl --base agreed.jsonl\n  \
     twinmap reconcile companies --left companies.jsonl --right accounts.jsonl --base .twinmap/state.db --out changes.jsonl\n\n\
-    Exports: one record a line in the CRM's own shape, or one page (`results`, `records`) a line, in any order.\n\
+    Exports: one record a line in the CRM's own shape, or one page (`results`, `records`) a line, in any order; or\n\
+    tables (`.csv`) whose columns are named by fields or their labels.\n\
     Base: what both sides held when they last agreed. The state of a project, or lines of\n  \
     {\"left\": RECORD, \"right\": RECORD}                        both records as they were\n  \
     {\"left\": ID, \"right\": ID, \"bases\": {ROW: [LEFT, RIGHT]}}  as `links show --format json` prints them\n  \
@@ -74,9 +77,15 @@ pub fn run(app: &App, args: &Args) -> CliResult {
         return Err(CliError::Bug(format!("the plan's sync `{}` leads nowhere", args.sync)));
     };
     note(app, &plan, id);
+    let sync = plan.sync(id);
+    let tables = [
+        table(&args.left, &plan, sync.map(|sync| sync.left))?,
+        table(&args.right, &plan, sync.and_then(|sync| sync.arms.first()).map(|arm| arm.right))?,
+    ];
+    let [left, right] = tables.each_ref().map(|table| table.as_ref().map(|file| file.path()));
     let files = Files {
-        left: export(&args.left)?,
-        right: export(&args.right)?,
+        left: export(left.unwrap_or(&args.left))?,
+        right: export(right.unwrap_or(&args.right))?,
         base: args.base.as_deref().map_or(Ok(Source::Nothing), base)?,
     };
     let sink = Sink::open(args.output.as_deref())?;
@@ -116,6 +125,12 @@ fn note(app: &App, plan: &SyncPlan, id: SyncId) {
     if sync.arms.iter().any(|arm| !arm.associations.is_empty()) {
         app.term.say("note: associations are not compared\n");
     }
+}
+
+/// A table's rows as lines, as long as the value lives.
+fn table(path: &Path, plan: &SyncPlan, object: Option<ObjectId>) -> Result<Option<NamedTempFile>, CliError> {
+    let object = object.filter(|_| spool::is_table(path));
+    object.map(|object| spool::records(path, plan, object)).transpose()
 }
 
 fn export(path: &Path) -> Result<Export, CliError> {

@@ -5,6 +5,7 @@
 
 pub mod auth;
 pub mod client;
+pub mod file;
 pub mod hosts;
 pub mod http;
 pub mod hubspot;
@@ -47,10 +48,12 @@ pub struct Settings {
 #[error("{0}")]
 pub struct BadSettings(pub String);
 
-/// An open account of one of the vendors.
+/// An open account of one of the vendors, or a folder that stands for one.
 pub enum Account {
     HubSpot(hubspot::HubSpot),
     Salesforce(salesforce::Salesforce),
+    /// A folder of exports; only read.
+    Files(file::Files),
 }
 
 /// Makes a connection. `system` is its name in mappings and messages.
@@ -121,6 +124,7 @@ impl Account {
         match self {
             Account::HubSpot(account) => account.pull(objects, system).await,
             Account::Salesforce(account) => account.pull(objects, system).await,
+            Account::Files(account) => account.pull(objects, system),
         }
     }
 
@@ -129,6 +133,7 @@ impl Account {
         match self {
             Account::HubSpot(account) => account.daily(),
             Account::Salesforce(account) => account.daily(),
+            Account::Files(_) => None,
         }
     }
 
@@ -136,6 +141,7 @@ impl Account {
         match self {
             Account::HubSpot(account) => account,
             Account::Salesforce(account) => account,
+            Account::Files(account) => account,
         }
     }
 }

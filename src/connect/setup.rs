@@ -35,6 +35,8 @@ impl Account {
         match self {
             Account::HubSpot(account) => account.needs(objects).await,
             Account::Salesforce(account) => account.needs(objects).await,
+            // Nothing is created there.
+            Account::Files(_) => Ok(Vec::new()),
         }
     }
 
@@ -43,6 +45,7 @@ impl Account {
         match self {
             Account::HubSpot(account) => account.provide(need).await,
             Account::Salesforce(account) => account.provide(need).await,
+            Account::Files(_) => Ok(()),
         }
     }
 }

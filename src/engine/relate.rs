@@ -223,13 +223,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn move_one(
-        &self,
-        ends: &Ends<'_>,
-        step: &Move,
-        draft: &mut Draft,
-        open: &mut Open,
-    ) -> EngineResult<()> {
+    fn move_one(&self, ends: &Ends<'_>, step: &Move, draft: &mut Draft, open: &mut Open) -> EngineResult<()> {
         let sync = self.sync(ends.sync)?;
         let Some(arm) = sync.arms.get(ends.arm) else { return Ok(()) };
         let object = object_on(sync, arm, step.side);

@@ -10,5 +10,6 @@
 
 mod crash;
 mod cycle;
+mod files;
 mod support;
 mod trouble;

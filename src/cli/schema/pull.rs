@@ -70,9 +70,9 @@ pub fn run(app: &App, args: &Args) -> CliResult {
     Ok(Exit::Ok)
 }
 
-/// The connections that have an API to ask.
+/// The connections that can be asked for their schema.
 fn systems(project: &Project, asked: &[String]) -> Result<Vec<(String, SystemKind)>, CliError> {
-    let live = |kind: SystemKind| matches!(kind, SystemKind::Hubspot | SystemKind::Salesforce);
+    let live = |kind: SystemKind| kind != SystemKind::Salesnav;
     if asked.is_empty() {
         let all: Vec<_> = project
             .connections()
@@ -143,6 +143,8 @@ pub fn synced(
     if objects.is_empty() {
         let start: &[&str] = match kind {
             SystemKind::Hubspot => &HUBSPOT_START,
+            // Only what mappings name: a folder may hold anything.
+            SystemKind::File => &[],
             _ => &SALESFORCE_START,
         };
         objects.extend(start.iter().map(|object| (*object).to_owned()));
