@@ -5,14 +5,14 @@ use super::exit::Exit;
 use super::operate::{Done, Job, drive, syncs};
 use super::output::{self, Format};
 use super::run::print;
-use super::{App, load};
+use super::{App, load, scope};
 use crate::engine::{Only, Options};
 use crate::plan::ir::{FieldId, ObjectId, SyncId, SyncPlan};
 use crate::report::changes;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  twinmap backfill companies --field numberofemployees --dry-run\n  \
-    twinmap backfill companies --field numberofemployees\n  twinmap backfill companies\n\n\
+    twinmap backfill companies --field numberofemployees\n  twinmap backfill companies --where 'hubspot: numberofemployees > 100'\n  twinmap backfill companies\n\n\
     Every linked pair is merged as on the first day: blanks are filled, else the row's winner stands. Other fields,\n\
     other syncs and records without a counterpart stay as they are. Stopped half-way it goes on from where it was:\n\
     what is written already agrees. The guards hold.")]
@@ -22,6 +22,9 @@ pub struct Args {
     /// Only rows of this field (its API name on either side)
     #[arg(long, value_name = "FIELD")]
     field: Option<String>,
+    /// Only pairs of which the record of this side meets a condition, written as in a filter
+    #[arg(long = "where", value_name = "SYSTEM: CONDITION")]
+    condition: Option<String>,
     /// Show what would be written and write nothing
     #[arg(long)]
     dry_run: bool,
@@ -43,9 +46,16 @@ pub fn run(app: &App, args: &Args) -> CliResult {
     if let (Some(field), Some(id)) = (&args.field, ids.first()) {
         check_field(&plan, *id, field)?;
     }
+    let (plan, within) = match &args.condition {
+        Some(text) => {
+            let (plan, condition) = scope::condition(&project, &plan, &args.sync, text)?;
+            (plan, Some(condition))
+        }
+        None => (plan, None),
+    };
     let options = Options {
         syncs: ids,
-        only: Only::Pairs { field: args.field.clone() },
+        only: Only::Pairs { field: args.field.clone(), within },
         approve: args.approve.clone(),
         ..Options::default()
     };

@@ -121,17 +121,19 @@ pub fn program_of(project: &Project, texts: Texts) -> Result<Loaded, CliError> {
         found.extend(checked.diagnostics);
         let found = in_order(&sources, levelled(project, allow::apply(&program, &sources, found)));
         let sound = found.iter().all(|one| one.severity != Severity::Error);
-        let origin = Origin {
-            project: project.config.project.name.clone(),
-            edition: project.config.project.edition.clone(),
-            schema_hashes: hashes,
-        };
+        let origin = origin(project, hashes);
         let tests = testing::cases(&checked.program, &sources);
         (found, sound.then(|| lower(&checked.program, &schemas, &sources, &origin)), tests)
     };
     let owners = schemas.systems.into_iter().filter_map(|(name, system)| Some((name, system.owners?)));
     let owners = owners.collect();
     Ok(Loaded { sources, program, diagnostics, plan, tests, owners })
+}
+
+/// What a plan says of where it comes from.
+pub fn origin(project: &Project, schema_hashes: BTreeMap<String, String>) -> Origin {
+    let config = &project.config.project;
+    Origin { project: config.name.clone(), edition: config.edition.clone(), schema_hashes }
 }
 
 /// Applies `[lint]`: a warning may be raised to an error or left out; errors stay errors.

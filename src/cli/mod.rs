@@ -14,6 +14,7 @@ mod backfill;
 mod check;
 mod compile;
 mod completions;
+mod conflicts;
 mod connections;
 mod demo;
 mod doctor;
@@ -46,6 +47,7 @@ mod runs;
 mod sandbox;
 mod schema;
 mod schema_of;
+mod scope;
 mod setup;
 mod show;
 mod sink;
@@ -138,6 +140,8 @@ enum Command {
     Backfill(backfill::Args),
     /// What is not written, and why
     Quarantine(quarantine::Args),
+    /// Fields that were edited on both sides and wait for a person
+    Conflicts(conflicts::Args),
     /// Try held records again at the next run
     Retry(retry::Args),
     /// Which records are pairs, and corrections by hand
@@ -246,6 +250,7 @@ fn dispatch(app: &App, command: Command) -> CliResult {
         Command::Import(args) => import::run(app, &args),
         Command::Backfill(args) => backfill::run(app, &args),
         Command::Quarantine(args) => quarantine::run(app, &args),
+        Command::Conflicts(args) => conflicts::run(app, &args),
         Command::Retry(args) => retry::run(app, &args),
         Command::Links(args) => links::run(app, &args),
         Command::Forget(args) => forget::run(app, &args),

@@ -101,7 +101,7 @@ impl Session<'_> {
             }
             self.draft_create(id, arm, side.other(), &source, draft)?;
         }
-        if !self.is_about_one_field() {
+        if !self.leaves_associations() {
             self.draft_associations(id, &pairs, draft)?;
             self.draft_propagation(id, dirty, &pairs, draft).await?;
         }

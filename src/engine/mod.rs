@@ -34,4 +34,4 @@ mod world;
 
 pub use error::{EngineError, EngineResult};
 pub use run::{plan, run};
-pub use session::{Ablation, Deps, Only, Options, Progress, Silent};
+pub use session::{Ablation, Decision, Deps, Only, Options, Progress, Silent};

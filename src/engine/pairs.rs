@@ -143,6 +143,9 @@ impl Session<'_> {
         if self.ablation().timestamp_echo && old(left) && old(right) {
             return Ok(None);
         }
+        if !self.is_asked_pair(id, left, right)? {
+            return Ok(None);
+        }
         let program = self.program(id)?;
         let facts = self.facts();
         let (from_left, from_right) =
@@ -162,6 +165,7 @@ impl Session<'_> {
             ),
             offsets,
             clock_error,
+            decided: self.decided(id, work.arm)?,
         };
         let mut outcome = Merger { program, context: &facts }.merge(&pair);
         self.keep_asked_rows(id, work, &mut outcome)?;

@@ -8,9 +8,11 @@ use super::draft::Work;
 use super::error::{EngineError, EngineResult};
 use super::fetch::Dirty;
 use super::session::{Only, Session};
+use crate::interp::FilterOutcome;
 use crate::merge::PairOutcome;
+use crate::merge::pair::Decided;
 use crate::plan::ir::{ObjectId, Side, SyncId};
-use crate::record::RecordId;
+use crate::record::{Record, RecordId};
 use crate::state::{Bases, LinkState};
 
 impl Session<'_> {
@@ -85,21 +87,52 @@ impl Session<'_> {
         matches!(&self.options.only, Only::Record(at, wanted) if *at == object && wanted == id)
     }
 
-    pub(super) fn is_about_one_field(&self) -> bool {
-        matches!(&self.options.only, Only::Pairs { field: Some(_) })
+    pub(super) fn leaves_associations(&self) -> bool {
+        matches!(&self.options.only, Only::Pairs { field: Some(_), .. } | Only::Pairs { within: Some(_), .. })
     }
 
     /// Ids of the rows of an arm that the run is about; `None` = all of them.
     fn asked_rows(&self, id: SyncId, arm: usize) -> EngineResult<Option<BTreeSet<&str>>> {
-        let Only::Pairs { field: Some(field) } = &self.options.only else { return Ok(None) };
+        match &self.options.only {
+            Only::Pairs { field: Some(field), .. } => self.rows_with(id, arm, field).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Ids of the rows of an arm with a field of this name on either side.
+    fn rows_with(&self, id: SyncId, arm: usize, field: &str) -> EngineResult<BTreeSet<&str>> {
         let sync = self.sync(id)?;
-        let Some(arm) = sync.arms.get(arm) else { return Ok(None) };
+        let Some(arm) = sync.arms.get(arm) else { return Ok(BTreeSet::new()) };
         let is = |object: ObjectId, at: Option<crate::plan::ir::FieldId>| {
             let object = self.plan().object(object).zip(at);
             object.and_then(|(object, at)| object.fields.get(at.index())).is_some_and(|at| at.name == *field)
         };
         let rows = arm.rows.iter().filter(|row| is(sync.left, row.left) || is(arm.right, row.right));
-        Ok(Some(rows.map(|row| row.id.as_str()).collect()))
+        Ok(rows.map(|row| row.id.as_str()).collect())
+    }
+
+    /// Whether the pair is one that the run is about.
+    pub(super) fn is_asked_pair(&self, id: SyncId, left: &Record, right: &Record) -> EngineResult<bool> {
+        let Only::Pairs { within: Some((side, condition)), .. } = &self.options.only else { return Ok(true) };
+        let record = if *side == Side::Left { left } else { right };
+        let verdict = self.program(id)?.verdict(&self.facts(), *side, record, condition);
+        Ok(verdict == FilterOutcome::In)
+    }
+
+    /// What a person decided of this pair's conflicts: the side that stands, by row; an empty name = every row.
+    pub(super) fn decided(&self, id: SyncId, arm: usize) -> EngineResult<Option<Decided<'_>>> {
+        let Some(decision) = &self.options.decision else { return Ok(None) };
+        let sync = self.sync(id)?;
+        let is = |object: ObjectId| {
+            self.plan().object(object).is_some_and(|object| object.system == decision.winner)
+        };
+        let winner = match sync.arms.get(arm) {
+            _ if is(sync.left) => Side::Left,
+            Some(arm) if is(arm.right) => Side::Right,
+            _ => return Ok(None),
+        };
+        let rows = decision.field.as_ref().map(|field| self.rows_with(id, arm, field)).transpose()?;
+        Ok(Some(Decided { winner, rows }))
     }
 
     /// The agreed values that the merge goes by: those of rows that are backfilled don't count.

@@ -12,7 +12,7 @@ use super::world::{self, Shape, Systems, World};
 use crate::connect::remote::{Remote, Reply, Request};
 use crate::connect::timer::Timer;
 use crate::interp::SyncProgram;
-use crate::plan::ir::{Arm, ObjectId, Side, Sync, SyncId, SyncPlan, SystemId};
+use crate::plan::ir::{Arm, Expr, ObjectId, Side, Sync, SyncId, SyncPlan, SystemId};
 use crate::record::RecordId;
 use crate::state::Store;
 use crate::value::Millis;
@@ -40,7 +40,7 @@ pub struct Ablation {
 }
 
 /// What a run is about.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub enum Only {
     /// Whatever is due.
     #[default]
@@ -49,9 +49,19 @@ pub enum Only {
     Record(ObjectId, RecordId),
     /// These records, also when they were there before their sync started. The rules hold.
     Records(Vec<(ObjectId, RecordId)>),
-    /// Every linked pair of the chosen syncs; with a field, rows of this field alone. What was agreed on before does
-    /// not count: the rows are merged as on the first day.
-    Pairs { field: Option<String> },
+    /// Every linked pair of the chosen syncs; with a field, rows of this field alone; with a condition, pairs whose
+    /// record on this side meets it. What was agreed on before does not count: the rows are merged as on the first
+    /// day.
+    Pairs { field: Option<String>, within: Option<(Side, Expr)> },
+}
+
+/// What a person decided about fields that were edited on both sides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// Its values stand.
+    pub winner: SystemId,
+    /// Of rows with this field (on either side); `None` = all rows in conflict.
+    pub field: Option<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -62,6 +72,8 @@ pub struct Options {
     pub full: bool,
     /// Only this part of the work.
     pub only: Only,
+    /// Settles conflicts that wait for a person.
+    pub decision: Option<Decision>,
     /// Approves the guards that a change set with this hash passes.
     pub approve: Option<String>,
     /// How long a request may take until its outcome is called unknown, in milliseconds.
@@ -75,6 +87,7 @@ impl Default for Options {
             syncs: Vec::new(),
             full: false,
             only: Only::Everything,
+            decision: None,
             approve: None,
             timeout: 60_000,
             ablation: Ablation::default(),

@@ -106,7 +106,8 @@ impl<'p> SyncProgram<'p> {
         }
     }
 
-    fn verdict(&self, context: &dyn Context, side: Side, record: &Record, expr: &Expr) -> FilterOutcome {
+    /// Whether a condition holds of a side's record.
+    pub fn verdict(&self, context: &dyn Context, side: Side, record: &Record, expr: &Expr) -> FilterOutcome {
         match self.env(context, side, record).truth(expr) {
             Ok(true) => FilterOutcome::In,
             // A field that is not in the answer says nothing: the record stays out, it is not changed.

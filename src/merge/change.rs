@@ -124,7 +124,7 @@ impl Summary {
 
     pub fn leave(&mut self, skip: &Skip) {
         match skip.reason.as_str() {
-            "held" | "waiting" => self.hold += 1,
+            "held" | "waiting" | super::pair::CONFLICT => self.hold += 1,
             "ambiguous" => self.ambiguous += 1,
             _ => self.skip += 1,
         }

@@ -62,7 +62,14 @@ pub fn counts(changes: &[Change], skips: &[Skip]) -> BTreeMap<&'static str, u64>
         add("conflicts", change.fields.iter().filter(|field| field.conflict).count() as u64);
     }
     for skip in skips {
-        add(if matches!(skip.reason.as_str(), "held" | "waiting") { "holds" } else { "skips" }, 1);
+        add(
+            if matches!(skip.reason.as_str(), "held" | "waiting" | super::pair::CONFLICT) {
+                "holds"
+            } else {
+                "skips"
+            },
+            1,
+        );
     }
     counts
 }

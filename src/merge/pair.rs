@@ -4,12 +4,17 @@
 //! that was not in the answer says nothing. Both sides edited within the window is a conflict; uncertainty about
 //! when an edit was made counts towards conflict.
 
+use std::collections::BTreeSet;
+
 use crate::interp::{Context, RowValue, SyncProgram, same};
 use crate::plan::ir::{Arm, Conflict, FieldId, ObjectId, Row, Side, Transfer};
 use crate::record::Record;
 use crate::schema::SystemKind;
 use crate::state::Bases;
 use crate::value::{Millis, Value};
+
+/// Why a field is held that was edited on both sides: a person decides.
+pub const CONFLICT: &str = "conflict";
 
 /// What is known of a pair.
 pub struct Pair<'a> {
@@ -26,6 +31,15 @@ pub struct Pair<'a> {
     pub offsets: (i64, i64),
     /// How wrong those may be.
     pub clock_error: i64,
+    pub decided: Option<Decided<'a>>,
+}
+
+/// What a person decided about the conflicts of a pair.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decided<'a> {
+    pub winner: Side,
+    /// Ids of the rows that it is about; `None` = all of them.
+    pub rows: Option<BTreeSet<&'a str>>,
 }
 
 /// A field to write.
@@ -193,13 +207,37 @@ impl Merger<'_, '_> {
             return if self.unmapped(pair, arm, row, out) { Verdict::Nothing } else { Verdict::Settled };
         }
         let base = pair.bases.and_then(|bases| bases.rows.get(&row.id));
-        let Some((base_left, base_right)) = base else { return self.first_link(row, &left, &right) };
-        match (!same(base_left, &left), !same(base_right, &right)) {
-            (false, false) => Verdict::Nothing,
-            (true, false) => self.propagate(pair, row, Side::Left, Edits::One),
-            (false, true) => self.propagate(pair, row, Side::Right, Edits::One),
-            (true, true) => self.both_changed(pair, row, out),
+        let verdict = match base {
+            None => self.first_link(row, &left, &right),
+            Some((base_left, base_right)) => match (!same(base_left, &left), !same(base_right, &right)) {
+                (false, false) => Verdict::Nothing,
+                (true, false) => self.propagate(pair, row, Side::Left, Edits::One),
+                (false, true) => self.propagate(pair, row, Side::Right, Edits::One),
+                (true, true) => self.both_changed(pair, row, out),
+            },
+        };
+        let Verdict::Hold(side, CONFLICT, why) = verdict else { return verdict };
+        if let Some(decided) = &pair.decided
+            && decided.rows.as_ref().is_none_or(|rows| rows.contains(row.id.as_str()))
+        {
+            let rule = "decided by a person: the winner stands";
+            return Verdict::Write(decided.winner.other(), rule, Edits::Both);
         }
+        Verdict::Hold(side, CONFLICT, format!("{why}: {}", self.both(pair.arm, &left, &right)))
+    }
+
+    /// What the two sides hold, for whoever decides.
+    fn both(&self, arm: usize, left: &Value, right: &Value) -> String {
+        let name = |side| {
+            let plan = self.program.plan;
+            let object = self.object(arm, side).and_then(|object| plan.object(object));
+            object.and_then(|object| plan.system(object.system)).map_or("?", |system| system.name.as_str())
+        };
+        let [left, right] = [(Side::Left, left), (Side::Right, right)].map(|(side, value)| {
+            let value = if value.is_blank() { "nothing".to_owned() } else { format!("`{value}`") };
+            format!("{} has {value}", name(side))
+        });
+        format!("{left}, {right}")
     }
 
     /// Both sides can say nothing to each other because a stage map leaves the record out.
@@ -227,7 +265,7 @@ impl Merger<'_, '_> {
         match row.owned_by.or(row.prefer).or(self.winner()) {
             Some(winner) => Verdict::Write(winner.other(), "first sync: the winner stands", Edits::Both),
             None => {
-                Verdict::Hold(Side::Left, "held", "both sides have a value and none is the winner".into())
+                Verdict::Hold(Side::Left, CONFLICT, "both sides had a value when they were linked".into())
             }
         }
     }
@@ -279,16 +317,12 @@ impl Merger<'_, '_> {
         };
         let prefer = row.prefer;
         match self.program.sync.conflict {
-            Conflict::Hold => {
-                Verdict::Hold(Side::Left, "conflict", "edited on both sides; a person decides".into())
-            }
+            Conflict::Hold => Verdict::Hold(Side::Left, CONFLICT, "edited on both sides".into()),
             Conflict::Newest => match later.or(prefer) {
                 Some(side) => Verdict::Write(side.other(), "both edited: the later edit stands", Edits::Both),
-                None => Verdict::Hold(
-                    Side::Left,
-                    "conflict",
-                    "edited on both sides at about the same time".into(),
-                ),
+                None => {
+                    Verdict::Hold(Side::Left, CONFLICT, "edited on both sides at about the same time".into())
+                }
             },
             Conflict::Winner { side, window } => {
                 let inside = gap.is_none_or(|gap| gap <= window.saturating_add(pair.clock_error));

@@ -190,6 +190,7 @@ fn merge(course: &mut Course<'_>, case: &Case, context: &Snapshots<'_>) {
         may_write: (sync.direction.goes_left() && right_in, sync.direction.goes_right() && left_in),
         offsets: (0, 0),
         clock_error: 0,
+        decided: None,
     };
     let outcome = Merger { program: &course.program, context }.merge(&pair);
     course.outcome = outcome;

@@ -179,6 +179,7 @@ impl Judge<'_, '_> {
                 may_write,
                 offsets: (0, 0),
                 clock_error: 0,
+                decided: None,
             })
         };
         let outcome = merge(&left, &right);
