@@ -1,5 +1,7 @@
 //! `twinmap backfill`: brings a new or changed row in step on every pair that is linked already.
 
+use std::collections::BTreeSet;
+
 use super::error::{CliError, CliResult};
 use super::exit::Exit;
 use super::operate::{Done, Job, drive, syncs};
@@ -7,7 +9,7 @@ use super::output::{self, Format};
 use super::run::print;
 use super::{App, load, scope};
 use crate::engine::{Only, Options};
-use crate::plan::ir::{FieldId, ObjectId, SyncId, SyncPlan};
+use crate::plan::ir::{FieldId, ObjectId, Sync, SyncPlan};
 use crate::report::changes;
 
 #[derive(Debug, clap::Args)]
@@ -43,9 +45,8 @@ pub fn run(app: &App, args: &Args) -> CliResult {
         Err(exit) => return Ok(exit),
     };
     let ids = syncs(&plan, std::slice::from_ref(&args.sync))?;
-    if let (Some(field), Some(id)) = (&args.field, ids.first()) {
-        check_field(&plan, *id, field)?;
-    }
+    let sync = ids.first().and_then(|id| plan.sync(*id));
+    let rows = args.field.as_ref().zip(sync).map(|(field, sync)| rows(&plan, sync, field)).transpose()?;
     let (plan, within) = match &args.condition {
         Some(text) => {
             let (plan, condition) = scope::condition(&project, &plan, &args.sync, text)?;
@@ -55,7 +56,7 @@ pub fn run(app: &App, args: &Args) -> CliResult {
     };
     let options = Options {
         syncs: ids,
-        only: Only::Pairs { field: args.field.clone(), within },
+        only: Only::Pairs { rows, within },
         approve: args.approve.clone(),
         ..Options::default()
     };
@@ -69,24 +70,20 @@ pub fn run(app: &App, args: &Args) -> CliResult {
     }
 }
 
-fn check_field(plan: &SyncPlan, id: SyncId, field: &str) -> Result<(), CliError> {
-    let Some(sync) = plan.sync(id) else { return Ok(()) };
+fn rows(plan: &SyncPlan, sync: &Sync, field: &str) -> Result<BTreeSet<String>, CliError> {
+    let found = plan.rows_with(sync, field);
+    if !found.is_empty() {
+        return Ok(found);
+    }
     let name = |object: ObjectId, at: Option<FieldId>| {
-        plan.object(object)
-            .zip(at)
-            .and_then(|(object, at)| object.fields.get(at.index()))
-            .map(|at| at.name.as_str())
+        let found = plan.object(object).zip(at).and_then(|(object, at)| object.fields.get(at.index()));
+        found.map(|found| found.name.as_str())
     };
-    let mut known = Vec::new();
-    for arm in &sync.arms {
-        for row in &arm.rows {
-            known.extend(name(sync.left, row.left));
-            known.extend(name(arm.right, row.right));
-        }
-    }
-    if known.contains(&field) {
-        return Ok(());
-    }
+    let rows = sync.arms.iter().flat_map(|arm| arm.rows.iter().map(move |row| (arm, row)));
+    let known: Vec<&str> = rows
+        .flat_map(|(arm, row)| [name(sync.left, row.left), name(arm.right, row.right)])
+        .flatten()
+        .collect();
     let help = match crate::diag::suggest::nearest(field, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("there are: {}", known.join(", ")),

@@ -216,10 +216,14 @@ fn decide(plan: &SyncPlan, found: &[Conflict], asked: &Resolve) -> Result<Option
     let (Some(winner), Some(object)) = (winner, object) else {
         return Err(CliError::Bug("a conflict of no sync".to_owned()));
     };
+    let rows = asked.field.as_ref().map(|field| {
+        let rows = syncs.iter().filter_map(|id| plan.sync(*id)).map(|sync| plan.rows_with(sync, field));
+        rows.flatten().collect()
+    });
     Ok(Options {
         syncs,
         only: Only::Record(object, RecordId::new(first.hold.record.as_str())),
-        decision: Some(Decision { winner, field: asked.field.clone() }),
+        decision: Some(Decision { winner, rows }),
         ..Options::default()
     })
 }

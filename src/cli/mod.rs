@@ -11,6 +11,7 @@ pub mod term;
 
 mod apply;
 mod backfill;
+mod base;
 mod check;
 mod compile;
 mod completions;

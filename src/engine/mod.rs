@@ -33,5 +33,5 @@ pub mod why;
 mod world;
 
 pub use error::{EngineError, EngineResult};
-pub use run::{plan, run};
+pub use run::{in_scope, plan, run};
 pub use session::{Ablation, Decision, Deps, Only, Options, Progress, Silent};

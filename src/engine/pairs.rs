@@ -152,7 +152,7 @@ impl Session<'_> {
             (program.filter(&facts, Side::Left, left), program.filter(&facts, Side::Right, right));
         let direction = program.sync.direction;
         let (offsets, clock_error) = self.clocks(id, work.arm)?;
-        let bases = self.bases_that_count(id, work)?;
+        let bases = self.bases_that_count(work);
         let pair = Pair {
             arm: work.arm,
             left,
@@ -168,7 +168,7 @@ impl Session<'_> {
             decided: self.decided(id, work.arm)?,
         };
         let mut outcome = Merger { program, context: &facts }.merge(&pair);
-        self.keep_asked_rows(id, work, &mut outcome)?;
+        self.keep_asked_rows(&mut outcome);
         Ok(Some(outcome))
     }
 

@@ -88,27 +88,15 @@ impl Session<'_> {
     }
 
     pub(super) fn leaves_associations(&self) -> bool {
-        matches!(&self.options.only, Only::Pairs { field: Some(_), .. } | Only::Pairs { within: Some(_), .. })
+        matches!(&self.options.only, Only::Pairs { rows: Some(_), .. } | Only::Pairs { within: Some(_), .. })
     }
 
-    /// Ids of the rows of an arm that the run is about; `None` = all of them.
-    fn asked_rows(&self, id: SyncId, arm: usize) -> EngineResult<Option<BTreeSet<&str>>> {
+    /// Ids of the rows that the run is about; `None` = all of them.
+    fn asked_rows(&self) -> Option<&BTreeSet<String>> {
         match &self.options.only {
-            Only::Pairs { field: Some(field), .. } => self.rows_with(id, arm, field).map(Some),
-            _ => Ok(None),
+            Only::Pairs { rows, .. } => rows.as_ref(),
+            _ => None,
         }
-    }
-
-    /// Ids of the rows of an arm with a field of this name on either side.
-    fn rows_with(&self, id: SyncId, arm: usize, field: &str) -> EngineResult<BTreeSet<&str>> {
-        let sync = self.sync(id)?;
-        let Some(arm) = sync.arms.get(arm) else { return Ok(BTreeSet::new()) };
-        let is = |object: ObjectId, at: Option<crate::plan::ir::FieldId>| {
-            let object = self.plan().object(object).zip(at);
-            object.and_then(|(object, at)| object.fields.get(at.index())).is_some_and(|at| at.name == *field)
-        };
-        let rows = arm.rows.iter().filter(|row| is(sync.left, row.left) || is(arm.right, row.right));
-        Ok(rows.map(|row| row.id.as_str()).collect())
     }
 
     /// Whether the pair is one that the run is about.
@@ -131,35 +119,60 @@ impl Session<'_> {
             Some(arm) if is(arm.right) => Side::Right,
             _ => return Ok(None),
         };
-        let rows = decision.field.as_ref().map(|field| self.rows_with(id, arm, field)).transpose()?;
-        Ok(Some(Decided { winner, rows }))
+        Ok(Some(Decided { winner, rows: decision.rows.as_ref() }))
     }
 
     /// The agreed values that the merge goes by: those of rows that are backfilled don't count.
-    pub(super) fn bases_that_count<'w>(&self, id: SyncId, work: &'w Work) -> EngineResult<Cow<'w, Bases>> {
+    pub(super) fn bases_that_count<'w>(&self, work: &'w Work) -> Cow<'w, Bases> {
         if !matches!(self.options.only, Only::Pairs { .. }) {
-            return Ok(Cow::Borrowed(&work.link.bases));
+            return Cow::Borrowed(&work.link.bases);
         }
         let mut bases = work.link.bases.clone();
-        match self.asked_rows(id, work.arm)? {
-            Some(rows) => bases.rows.retain(|row, _| !rows.contains(row.as_str())),
+        match self.asked_rows() {
+            Some(rows) => bases.rows.retain(|row, _| !rows.contains(row)),
             None => bases.rows.clear(),
         }
-        Ok(Cow::Owned(bases))
+        Cow::Owned(bases)
     }
 
     /// Drops what the merge says of other rows.
-    pub(super) fn keep_asked_rows(
-        &self,
-        id: SyncId,
-        work: &Work,
-        outcome: &mut PairOutcome,
-    ) -> EngineResult<()> {
-        if let Some(rows) = self.asked_rows(id, work.arm)? {
-            outcome.writes.retain(|write| rows.contains(write.row.as_str()));
-            outcome.settled.retain(|(row, _)| rows.contains(row.as_str()));
+    pub(super) fn keep_asked_rows(&self, outcome: &mut PairOutcome) {
+        if let Some(rows) = self.asked_rows() {
+            outcome.writes.retain(|write| rows.contains(&write.row));
+            outcome.settled.retain(|(row, _)| rows.contains(row));
             outcome.wants_history.clear();
         }
-        Ok(())
+    }
+
+    /// Links of the chosen syncs whose records both pass their filters now.
+    pub(super) async fn in_scope(&mut self) -> EngineResult<BTreeSet<i64>> {
+        let mut inside = BTreeSet::new();
+        for id in self.chosen() {
+            let sync = self.sync(id)?;
+            let mut links = self.store().links(&sync.name)?;
+            links.retain(|link| link.state == LinkState::Live);
+            self.read(sync.left, links.iter().map(|link| RecordId::new(link.left.as_str()))).await?;
+            for arm in &sync.arms {
+                let here = links.iter().filter(|link| link.arm == self.object_name(arm.right));
+                let ids: Vec<RecordId> = here.map(|link| RecordId::new(link.right.as_str())).collect();
+                self.read(arm.right, ids).await?;
+            }
+            self.read_associated(id).await?;
+            for link in links {
+                let arm = sync.arms.iter().find(|arm| self.object_name(arm.right) == link.arm);
+                let Some(arm) = arm else { continue };
+                let left = self.world.get(sync.left, &RecordId::new(link.left.as_str()));
+                let right = self.world.get(arm.right, &RecordId::new(link.right.as_str()));
+                let (Some(left), Some(right)) = (left, right) else { continue };
+                let facts = self.facts();
+                let program = self.program(id)?;
+                let passes = |side, record| program.filter(&facts, side, record) == FilterOutcome::In;
+                if passes(Side::Left, left) && passes(Side::Right, right) {
+                    inside.insert(link.id);
+                }
+            }
+        }
+        self.check_trouble()?;
+        Ok(inside)
     }
 }

@@ -29,6 +29,14 @@ pub async fn plan(deps: &Deps<'_>, options: &Options) -> EngineResult<ChangeSet>
     session.describe(&draft)
 }
 
+/// Ids of linked pairs whose records both pass the filters of their sync now. Reads them all.
+pub async fn in_scope(deps: &Deps<'_>, options: &Options) -> EngineResult<BTreeSet<i64>> {
+    let mut session = Session::new(deps, options, "scope".to_owned())?;
+    session.identify().await?;
+    session.load_owners().await?;
+    session.in_scope().await
+}
+
 /// One cycle. With `approved` it makes exactly those of its changes that still are what should be done.
 ///
 /// # Errors

@@ -49,10 +49,10 @@ pub enum Only {
     Record(ObjectId, RecordId),
     /// These records, also when they were there before their sync started. The rules hold.
     Records(Vec<(ObjectId, RecordId)>),
-    /// Every linked pair of the chosen syncs; with a field, rows of this field alone; with a condition, pairs whose
-    /// record on this side meets it. What was agreed on before does not count: the rows are merged as on the first
+    /// Every linked pair of the chosen syncs; with ids of rows, these rows alone; with a condition, pairs whose record
+    /// on this side meets it. What was agreed on before does not count: the rows are merged as on the first
     /// day.
-    Pairs { field: Option<String>, within: Option<(Side, Expr)> },
+    Pairs { rows: Option<BTreeSet<String>>, within: Option<(Side, Expr)> },
 }
 
 /// What a person decided about fields that were edited on both sides.
@@ -60,8 +60,8 @@ pub enum Only {
 pub struct Decision {
     /// Its values stand.
     pub winner: SystemId,
-    /// Of rows with this field (on either side); `None` = all rows in conflict.
-    pub field: Option<String>,
+    /// Ids of the rows that it is about; `None` = all rows in conflict.
+    pub rows: Option<BTreeSet<String>>,
 }
 
 #[derive(Debug, Clone)]

@@ -7,6 +7,7 @@ pub mod association;
 pub mod change;
 mod external;
 pub mod guard;
+pub mod impact;
 pub mod pair;
 pub mod truth;
 

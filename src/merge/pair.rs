@@ -39,7 +39,7 @@ pub struct Pair<'a> {
 pub struct Decided<'a> {
     pub winner: Side,
     /// Ids of the rows that it is about; `None` = all of them.
-    pub rows: Option<BTreeSet<&'a str>>,
+    pub rows: Option<&'a BTreeSet<String>>,
 }
 
 /// A field to write.
@@ -218,7 +218,7 @@ impl Merger<'_, '_> {
         };
         let Verdict::Hold(side, CONFLICT, why) = verdict else { return verdict };
         if let Some(decided) = &pair.decided
-            && decided.rows.as_ref().is_none_or(|rows| rows.contains(row.id.as_str()))
+            && decided.rows.as_ref().is_none_or(|rows| rows.contains(&row.id))
         {
             let rule = "decided by a person: the winner stands";
             return Verdict::Write(decided.winner.other(), rule, Edits::Both);

@@ -1,5 +1,6 @@
 //! The sync plan: the compiled, executable form of a program, and how a checked program is lowered to it.
 
+pub mod compare;
 pub mod ir;
 mod lower;
 pub mod show;

@@ -4,6 +4,7 @@
 
 pub mod changes;
 pub mod html;
+pub mod impact;
 pub mod run;
 
 /// A value's text without control and direction characters, at most `most` characters.

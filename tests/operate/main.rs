@@ -7,6 +7,7 @@
     reason = "a test may stop at the first surprise"
 )]
 
+mod base;
 mod conflicts;
 mod links;
 mod look;
