@@ -87,12 +87,15 @@ fn place(plan: &SyncPlan, object: ObjectId) -> String {
     )
 }
 
+/// What a part of a sync comes to, in words.
+type Meaning = fn(&SyncPlan, &Sync) -> String;
+
 fn of_sync(old: (&SyncPlan, &Sync), new: (&SyncPlan, &Sync), found: &mut Vec<Difference>) {
     let heads = (head(old.0, old.1), head(new.0, new.1));
     if heads.0 != heads.1 {
         found.push(whole(&new.1.name, Some(heads.0), Some(heads.1)));
     }
-    let parts: [(Part, &'static str, fn(&SyncPlan, &Sync) -> String); 4] = [
+    let parts: [(Part, &'static str, Meaning); 4] = [
         (Part::Filter, "filter", filters),
         (Part::Matching, "match", matching),
         (Part::Creation, "create", creation),

@@ -254,6 +254,7 @@ impl Case {
                 may_write: (passes(Side::Right, &right), passes(Side::Left, &left)),
                 offsets: (0, 0),
                 clock_error: 0,
+                decided: None,
             };
             for write in (Merger { program: &program, context: &context }).merge(&pair).writes {
                 let (system, record) = match write.side {
