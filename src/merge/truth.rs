@@ -128,6 +128,7 @@ impl Desk<'_> {
             may_write: (direction.goes_left(), direction.goes_right()),
             offsets: (0, 0),
             clock_error: 0,
+            decided: None,
         });
         let (outcome, rule) = match (merged.writes.first(), merged.held.first()) {
             (Some(write), _) => {
