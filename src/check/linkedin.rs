@@ -7,7 +7,7 @@ use crate::diag::Diagnostic;
 use crate::diag::errors::{conditions, names, rules, text, types, values};
 use crate::diag::suggest::nearest;
 use crate::resolve::hir::{Arm, End, FieldRef, Object, Row, Side, Sync};
-use crate::schema::salesnav::{ACTIVITIES, UPDATED};
+use crate::schema::salesnav::{ACTIVITIES, PARITY, TARGETS, UPDATED};
 use crate::schema::{FieldType, System, SystemKind, hubspot};
 use crate::source::Span;
 use crate::syntax::ast::{
@@ -19,16 +19,6 @@ const PAIRS: [(&str, &[&str]); 3] = [
     ("lead", &["contact", "Contact", "Lead"]),
     ("account", &["company", "Account"]),
     ("opportunity", &["deal", "Opportunity"]),
-];
-
-/// Where a kind of activity may go: CRM, object, kinds, records that it may hang on.
-type Target = (SystemKind, &'static str, &'static [&'static str], &'static [&'static str]);
-const TARGETS: [Target; 5] = [
-    (SystemKind::Salesforce, "Task", &["inmail", "message", "call", "smart_link"], &["Contact", "Lead"]),
-    (SystemKind::Salesforce, "Note", &["note"], &["Contact", "Lead", "Account"]),
-    (SystemKind::Hubspot, "communication", &["inmail", "message"], &["contact", "company", "deal"]),
-    (SystemKind::Hubspot, "note", &["note", "smart_link"], &["contact", "company", "deal"]),
-    (SystemKind::Hubspot, "call", &["call"], &["contact", "company", "deal"]),
 ];
 
 /// Where an activity was made; `mobile` is any of the apps.
@@ -50,6 +40,17 @@ pub fn records_flow_as_linkedin_lets_them<'a>(ctx: &mut Ctx<'a, '_>, sync: &Sync
             let message = format!("Sales Navigator gives nothing back of its {}s", nav.name);
             ctx.say(
                 rules::not_supported(sync.arrow.span, message).help("sync it one way, to Sales Navigator"),
+            );
+        }
+        let fixed =
+            ctx.schemas.systems.get(nav.system).is_some_and(|system| system.account.edition == PARITY);
+        if let Some(row) = arm.rows.first().filter(|_| fixed) {
+            let message =
+                format!("the mappings of {} are fixed: `{}` is in parity mode", nav.name, nav.system);
+            ctx.say(
+                rules::not_supported(row.span, message)
+                    .note("LinkedIn's own sync can't be edited field by field".to_owned())
+                    .help("leave the `map` out, or take `parity` out of the connection"),
             );
         }
         if let Some(association) = arm.associations.first() {

@@ -62,6 +62,9 @@ pub struct Connection {
     /// Of a `file` connection: the key or column with the time of the last change.
     #[serde(default)]
     pub modified: Option<String>,
+    /// Sales Navigator: LinkedIn's own rules, with fixed mappings and without sandbox orgs.
+    #[serde(default)]
+    pub parity: Option<bool>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -115,6 +118,8 @@ pub struct ConnectionOverlay {
     pub id: Option<String>,
     #[serde(default)]
     pub modified: Option<String>,
+    #[serde(default)]
+    pub parity: Option<bool>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -159,6 +164,13 @@ pub enum LintLevel {
 pub struct SecretRef(String);
 
 impl SecretRef {
+    /// A reference as it stands on a command line; `None` for a literal secret.
+    pub fn parse(text: &str) -> Option<SecretRef> {
+        let known = ["env:", "file:", "cmd:"];
+        let is = |scheme: &&str| text.strip_prefix(*scheme).is_some_and(|rest| !rest.is_empty());
+        known.iter().any(is).then(|| SecretRef(text.to_owned()))
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -237,6 +249,7 @@ impl Config {
                             path: None,
                             id: None,
                             modified: None,
+                            parity: None,
                         };
                         overlay.lay_over(&mut connection);
                         connections.insert(name.clone(), connection);
@@ -285,6 +298,7 @@ impl ConnectionOverlay {
                 below.clone_from(mine);
             }
         }
+        connection.parity = self.parity.or(connection.parity);
     }
 }
 

@@ -33,7 +33,7 @@ pub struct Args {
 const CLOCK_TOLERANCE: i64 = 60_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mark {
+pub enum Mark {
     Ok,
     Warn,
     Fail,
@@ -41,13 +41,13 @@ enum Mark {
 
 /// The findings of one look.
 #[derive(Default)]
-struct Sheet {
-    text: String,
-    failed: bool,
+pub struct Sheet {
+    pub text: String,
+    pub failed: bool,
 }
 
 impl Sheet {
-    fn line(&mut self, mark: Mark, what: &str, fix: &str) {
+    pub fn line(&mut self, mark: Mark, what: &str, fix: &str) {
         let word = match mark {
             Mark::Ok => "ok  ",
             Mark::Warn => "warn",
@@ -60,7 +60,7 @@ impl Sheet {
         }
     }
 
-    fn error(&mut self, error: &CliError) {
+    pub fn error(&mut self, error: &CliError) {
         let fix = miette::Diagnostic::help(error).map(|help| help.to_string()).unwrap_or_default();
         self.line(Mark::Fail, &error.to_string(), &fix);
     }
@@ -97,6 +97,7 @@ pub fn run(app: &App, args: &Args) -> CliResult {
         app.term.out(&format!("{name}\n{}", sheet.text));
         failed |= sheet.failed;
     }
+    failed |= super::linkedin::doctor::look(app, &project, plan.as_ref(), &args.systems)?;
     Ok(if failed { Exit::Failure } else { Exit::Ok })
 }
 

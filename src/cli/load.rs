@@ -72,7 +72,11 @@ pub fn schemas(project: &Project) -> Result<(Schemas, BTreeMap<String, String>),
     let mut hashes = BTreeMap::new();
     for (name, connection) in project.connections() {
         if connection.kind == SystemKind::Salesnav {
-            schemas.systems.insert(name, salesnav::system());
+            let mut system = salesnav::system();
+            if connection.parity == Some(true) {
+                salesnav::PARITY.clone_into(&mut system.account.edition);
+            }
+            schemas.systems.insert(name, system);
             continue;
         }
         let path = project.schema_dir().join(format!("{name}.json"));

@@ -29,6 +29,7 @@ mod forget;
 mod graph;
 mod import;
 mod init;
+mod linkedin;
 mod links;
 mod lint;
 mod load;
@@ -147,6 +148,28 @@ enum Command {
     Retry(retry::Args),
     /// Which records are pairs, and corrections by hand
     Links(links::Args),
+    /// Join a Sales Navigator contract with the CRM, step by step
+    Connect(linkedin::connect::Args),
+    /// A seat holder signs in for writeback
+    ConnectUser(linkedin::connect::UserArgs),
+    /// Let data flow through a Sales Navigator connection
+    Start(linkedin::start::Args),
+    /// Stop the flow without uninstalling
+    Pause(linkedin::start::PauseArgs),
+    /// Let a paused connection go on
+    Resume(linkedin::start::PauseArgs),
+    /// End a Sales Navigator connection
+    Uninstall(linkedin::uninstall::Args),
+    /// Sync with Sales Navigator from the beginning
+    Reset(linkedin::reset::Args),
+    /// Whom LinkedIn takes the CRM's records for, and corrections by hand
+    Match(linkedin::matches::Args),
+    /// Test, preview and count the writeback of activities
+    Writeback(linkedin::writeback::Args),
+    /// Which LinkedIn campaigns had a part in which deals
+    Attribution(linkedin::attribution::Args),
+    /// Activities that hang on no record yet
+    Unresolved(linkedin::unresolved::Args),
     /// Take a record's values out of the state
     Forget(forget::Args),
     /// Whether the state file is sound
@@ -254,6 +277,17 @@ fn dispatch(app: &App, command: Command) -> CliResult {
         Command::Conflicts(args) => conflicts::run(app, &args),
         Command::Retry(args) => retry::run(app, &args),
         Command::Links(args) => links::run(app, &args),
+        Command::Connect(args) => linkedin::connect::run(app, &args),
+        Command::ConnectUser(args) => linkedin::connect::user(app, &args),
+        Command::Start(args) => linkedin::start::run(app, &args),
+        Command::Pause(args) => linkedin::start::pause(app, &args, linkedin::start::Pause::Stop),
+        Command::Resume(args) => linkedin::start::pause(app, &args, linkedin::start::Pause::GoOn),
+        Command::Uninstall(args) => linkedin::uninstall::run(app, &args),
+        Command::Reset(args) => linkedin::reset::run(app, &args),
+        Command::Match(args) => linkedin::matches::run(app, &args),
+        Command::Writeback(args) => linkedin::writeback::run(app, &args),
+        Command::Attribution(args) => linkedin::attribution::run(app, &args),
+        Command::Unresolved(args) => linkedin::unresolved::run(app, &args),
         Command::Forget(args) => forget::run(app, &args),
         Command::State(args) => state::run(app, &args),
         Command::Map(args) => map::run(app, &args),

@@ -13,15 +13,18 @@ use super::connections;
 use super::error::CliError;
 use super::project::Project;
 use super::term::Term;
+use crate::connect::navigator::Navigator;
 use crate::connect::remote::Remote;
 use crate::connect::timer::RealTimer;
 use crate::connect::{Account, ReadOnly};
+use crate::engine::linkedin::{self, LinkState, NavDeps, NavLink, cycle};
 use crate::engine::report::RunReport;
 use crate::engine::{self, Deps, EngineError, Options, Progress};
 use crate::merge::ChangeSet;
 use crate::plan::ir::{SyncId, SyncPlan};
 use crate::schema::SystemKind;
 use crate::state::{StateError, Store};
+use crate::value::Millis;
 
 /// What the engine is asked for.
 pub enum Job<'j> {
@@ -56,7 +59,14 @@ pub fn syncs(plan: &SyncPlan, names: &[String]) -> Result<Vec<SyncId>, CliError>
 
 /// The names of the systems that the plan's objects stand in.
 fn used_systems(plan: &SyncPlan) -> Vec<String> {
-    let used = |index: usize| plan.objects.iter().any(|object| object.system.index() == index);
+    let beside = plan.writebacks.iter().flat_map(|item| [item.from, item.to]);
+    let beside: Vec<usize> = beside
+        .chain(plan.crm_settings.iter().flat_map(|item| [item.system, item.crm]))
+        .map(|system| system.index())
+        .collect();
+    let used = |index: usize| {
+        beside.contains(&index) || plan.objects.iter().any(|object| object.system.index() == index)
+    };
     let named = plan.systems.iter().enumerate().filter(|(index, _)| used(*index));
     named.map(|(_, system)| system.name.clone()).collect()
 }
@@ -72,13 +82,14 @@ pub fn drive(
     tell_unassociated(app, plan, &options.syncs);
     match job {
         Job::Plan => engage(app, project, plan, Tier::Read, async |deps| {
-            engine::plan(deps, options).await.map(|set| Done::Planned(Box::new(set)))
+            let options = cycle::without_idle(deps, options)?;
+            engine::plan(deps, &options).await.map(|set| Done::Planned(Box::new(set)))
         }),
-        Job::Run => engage(app, project, plan, Tier::Write, async |deps| {
-            engine::run(deps, options, "run", None).await.map(|report| Done::Ran(Box::new(report)))
+        Job::Run => engage_all(app, project, plan, Tier::Write, async |nav| {
+            cycle::run(nav, options, "run", None).await.map(|report| Done::Ran(Box::new(report)))
         }),
-        Job::Apply(set) => engage(app, project, plan, Tier::Write, async |deps| {
-            engine::run(deps, options, "apply", Some(set)).await.map(|report| Done::Ran(Box::new(report)))
+        Job::Apply(set) => engage_all(app, project, plan, Tier::Write, async |nav| {
+            cycle::run(nav, options, "apply", Some(set)).await.map(|report| Done::Ran(Box::new(report)))
         }),
     }
 }
@@ -102,27 +113,47 @@ pub fn engage<T>(
     tier: Tier,
     work: impl AsyncFnOnce(&Deps<'_>) -> Result<T, EngineError>,
 ) -> Result<T, CliError> {
-    tell_not_run(app, plan);
+    engage_all(app, project, plan, tier, async |nav| work(nav.deps).await)
+}
+
+/// The same, with Sales Navigator's other face.
+pub fn engage_all<T>(
+    app: &App,
+    project: &Project,
+    plan: &SyncPlan,
+    tier: Tier,
+    work: impl AsyncFnOnce(&NavDeps<'_>) -> Result<T, EngineError>,
+) -> Result<T, CliError> {
     if tier == Tier::Write {
         refuse_files(plan)?;
     }
     let path = project.state_file()?;
     let store = if tier == Tier::Read { Store::scratch(&path) } else { Store::open(&path) };
     let store = store.map_err(|error| state_failed(&error, &path))?;
+    let idle = idle_navigators(app, plan, &store).map_err(|error| state_failed(&error, &path))?;
     let accounts = used_systems(plan)
         .into_iter()
+        .filter(|name| !idle.contains(name))
         .map(|name| connections::open(project, &name).map(|account| (name, account)))
         .collect::<Result<BTreeMap<String, Account>, CliError>>()?;
+    for (name, account) in &accounts {
+        if let Some(account) = account.sales_navigator() {
+            let link = NavLink::load(&store, name).map_err(|error| state_failed(&error, &path))?;
+            account.choose(&link.unwrap_or_default().contract);
+        }
+    }
     let bars = Bars::new(app.term);
     let stop = Arc::new(AtomicBool::new(false));
     let done = connections::block_on(async {
         tokio::spawn(watch_signals(stop.clone()));
         let done = if tier == Tier::Write {
-            work(&deps(plan, &accounts, &store, &bars, &stop)).await
+            let deps = deps(plan, &accounts, &store, &bars, &stop);
+            work(&NavDeps { deps: &deps, navigators: navigators(plan, &accounts) }).await
         } else {
             let guarded: BTreeMap<String, ReadOnly<Account>> =
                 accounts.into_iter().map(|(name, account)| (name, ReadOnly(account))).collect();
-            work(&deps(plan, &guarded, &store, &bars, &stop)).await
+            let deps = deps(plan, &guarded, &store, &bars, &stop);
+            work(&NavDeps { deps: &deps, navigators: navigators(plan, &guarded) }).await
         };
         done.map_err(|error| failed(plan, error, &path))
     });
@@ -147,16 +178,6 @@ fn refuse_files(plan: &SyncPlan) -> Result<(), CliError> {
     }
 }
 
-/// Parts of the program that are checked and compiled, and that this version does not carry out.
-fn tell_not_run(app: &App, plan: &SyncPlan) {
-    let mut parts: Vec<String> =
-        plan.writebacks.iter().map(|item| format!("writeback {}", item.name)).collect();
-    parts.extend(plan.crm_settings.iter().map(|_| "crm_settings".to_owned()));
-    for part in parts {
-        app.term.err(&format!("warning: {part} is not carried out by this version of twinmap\n"));
-    }
-}
-
 /// Deals alone are legal, and seldom what people want: said once a command.
 fn tell_unassociated(app: &App, plan: &SyncPlan, chosen: &[SyncId]) {
     for (index, sync) in plan.syncs.iter().enumerate() {
@@ -172,6 +193,41 @@ fn tell_unassociated(app: &App, plan: &SyncPlan, chosen: &[SyncId]) {
             ));
         }
     }
+}
+
+/// Sales Navigators that are not at work, each said with its next step.
+fn idle_navigators(app: &App, plan: &SyncPlan, store: &Store) -> Result<Vec<String>, StateError> {
+    let mut idle = Vec::new();
+    for system in linkedin::systems(plan) {
+        let Some(name) = plan.system(system).map(|system| system.name.as_str()) else { continue };
+        if linkedin::crm_of(plan, system).is_none() {
+            continue;
+        }
+        let link = NavLink::load(store, name)?.unwrap_or_default();
+        if link.flows() {
+            continue;
+        }
+        let next = match link.state {
+            LinkState::Connected if link.paused => format!("twinmap resume {name}"),
+            LinkState::Connected => format!("twinmap start {name}"),
+            _ => format!("twinmap connect {name}"),
+        };
+        let words = link.words(Millis(jiff::Timestamp::now().as_millisecond()));
+        app.term.err(&format!("note: {name} is {words}; its part is left out (`{next}`)\n"));
+        idle.push(name.to_owned());
+    }
+    Ok(idle)
+}
+
+fn navigators<'d, R: Navigator>(
+    plan: &SyncPlan,
+    accounts: &'d BTreeMap<String, R>,
+) -> Vec<Option<&'d dyn Navigator>> {
+    let one = |system: &crate::plan::ir::System| {
+        let account = accounts.get(&system.name).filter(|_| system.kind == SystemKind::Salesnav);
+        account.map(|account| account as &dyn Navigator)
+    };
+    plan.systems.iter().map(one).collect()
 }
 
 fn deps<'d, R: Remote>(

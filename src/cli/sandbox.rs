@@ -9,6 +9,7 @@ use super::error::{CliError, CliResult};
 use super::exit::Exit;
 use crate::sandbox::Config;
 use crate::sandbox::core::faults::FaultPlan;
+use crate::sandbox::salesnav::Amounts;
 use crate::sandbox::seed::Size;
 use crate::sandbox::server::{self, Running};
 
@@ -42,6 +43,18 @@ pub struct Args {
     /// Address of the simulated Salesforce
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     salesforce: SocketAddr,
+    /// Address of the simulated Sales Navigator
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    salesnav: SocketAddr,
+    /// Members of the simulated LinkedIn
+    #[arg(long, value_name = "N", default_value_t = Amounts::default().members)]
+    members: usize,
+    /// Seats of the Sales Navigator contract
+    #[arg(long, value_name = "N", default_value_t = Amounts::default().seats)]
+    seats: usize,
+    /// InMails, messages, notes and calls that its seat holders have made
+    #[arg(long, value_name = "N", default_value_t = Amounts::default().activities)]
+    activities: usize,
     /// Wait this long before each answer
     #[arg(long, value_name = "MS", default_value_t = 0)]
     latency: u64,
@@ -55,15 +68,22 @@ pub struct Args {
 
 impl Args {
     fn config(&self) -> Result<Config, CliError> {
-        for (flag, n) in
-            [("--companies", self.companies), ("--contacts", self.contacts), ("--deals", self.deals)]
-        {
+        for (flag, n) in [
+            ("--companies", self.companies),
+            ("--contacts", self.contacts),
+            ("--deals", self.deals),
+            ("--members", self.members),
+            ("--seats", self.seats),
+            ("--activities", self.activities),
+        ] {
             if n > MOST {
                 let message = format!("{flag} {n} is more than the sandbox holds");
                 return Err(CliError::usage(message, format!("use at most {MOST}")));
             }
         }
-        for (flag, address) in [("--hubspot", self.hubspot), ("--salesforce", self.salesforce)] {
+        for (flag, address) in
+            [("--hubspot", self.hubspot), ("--salesforce", self.salesforce), ("--salesnav", self.salesnav)]
+        {
             if !address.ip().is_loopback() {
                 let message = format!("{flag} {address} is not a loopback address");
                 let help = "the sandbox is for this machine only: use 127.0.0.1 or [::1]";
@@ -76,6 +96,8 @@ impl Args {
             setup: !self.without_setup,
             hubspot: self.hubspot,
             salesforce: self.salesforce,
+            salesnav: self.salesnav,
+            linkedin: Amounts { members: self.members, seats: self.seats, activities: self.activities },
             latency: Duration::from_millis(self.latency),
             faults: self.faults.as_deref().map(read_faults).transpose()?.unwrap_or_default(),
         })
@@ -105,7 +127,7 @@ fn read_faults(path: &Path) -> Result<FaultPlan, CliError> {
 
 /// One line that tells a script where the CRMs are.
 fn ready(running: &Running) -> serde_json::Value {
-    serde_json::json!({ "hubspot": running.hubspot, "salesforce": running.salesforce })
+    serde_json::json!({ "hubspot": running.hubspot, "salesforce": running.salesforce, "salesnav": running.salesnav })
 }
 
 fn no_start(cause: &std::io::Error) -> CliError {

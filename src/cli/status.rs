@@ -8,8 +8,11 @@ use super::exit::Exit;
 use super::load;
 use super::operate::state_failed;
 use super::output::{Format, print};
+use crate::engine::linkedin::{self, LinkState, NavLink};
+use crate::plan::ir::SyncPlan;
 use crate::report::count;
 use crate::state::{StateResult, Store};
+use crate::value::Millis;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  twinmap status\n  twinmap status --format json | jq '.syncs[].links'")]
@@ -24,6 +27,8 @@ struct Status {
     format_version: &'static str,
     env: String,
     syncs: Vec<SyncStatus>,
+    /// Sales Navigators of the program and how far their connection is.
+    linkedin: Vec<NavStatus>,
     /// Records that wait to be looked at by the next run.
     due: u64,
     /// Requests whose outcome is not known; the next run finds out.
@@ -38,6 +43,22 @@ struct SyncStatus {
     links: u64,
     /// Whether it has run.
     active: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct NavStatus {
+    system: String,
+    crm: String,
+    state: LinkState,
+    words: String,
+    environment: String,
+    last_sync: Option<String>,
+    /// `two-way` once activities flow back, `one-way` before.
+    direction: &'static str,
+    /// `on`, `off`.
+    writeback: &'static str,
+    /// Admin settings that stand at their defaults and were never looked at.
+    not_reviewed: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -68,10 +89,38 @@ pub fn run(app: &App, args: &Args) -> CliResult {
             ..Status::default()
         },
     };
+    status.linkedin = match Store::open_reading(&path).map_err(failed)? {
+        Some(store) => navigators(&plan, &store).map_err(failed)?,
+        None => Vec::new(),
+    };
     status.format_version = "1";
     status.env.clone_from(&project.env);
     print(app, args.format, &status, text);
     Ok(Exit::Ok)
+}
+
+fn navigators(plan: &SyncPlan, store: &Store) -> StateResult<Vec<NavStatus>> {
+    let mut all = Vec::new();
+    for system in linkedin::systems(plan) {
+        let name = |id| plan.system(id).map_or(String::new(), |system| system.name.clone());
+        let Some(crm) = linkedin::crm_of(plan, system) else { continue };
+        let link = NavLink::load(store, &name(system))?.unwrap_or_default();
+        let now = Millis(jiff::Timestamp::now().as_millisecond());
+        let has = plan.writebacks.iter().any(|item| item.from == system);
+        let on = has && link.writeback && link.flows();
+        all.push(NavStatus {
+            system: name(system),
+            crm: name(crm),
+            state: link.state,
+            words: link.words(now),
+            environment: link.contract_name.clone(),
+            last_sync: link.last_sync.map(|at| at.to_string()),
+            direction: if on { "two-way" } else { "one-way" },
+            writeback: if on { "on" } else { "off" },
+            not_reviewed: link.not_reviewed.clone(),
+        });
+    }
+    Ok(all)
 }
 
 fn gather(store: &Store, names: &[&str]) -> StateResult<Status> {
@@ -106,6 +155,14 @@ fn text(status: &Status) -> String {
     for sync in &status.syncs {
         let state = if sync.active { count(sync.links, "link") } else { "has not run yet".to_owned() };
         out.push_str(&format!("  sync {:<20} {state}\n", sync.name));
+    }
+    for nav in &status.linkedin {
+        let last = nav.last_sync.as_deref().unwrap_or("never");
+        out.push_str(&format!("  {}: {} (with {}; last sync {last})\n", nav.system, nav.words, nav.crm));
+        out.push_str(&format!("    {}; writeback: {}\n", nav.direction, nav.writeback));
+        if !nav.not_reviewed.is_empty() {
+            out.push_str(&format!("    settings not reviewed: {}\n", nav.not_reviewed.join(", ")));
+        }
     }
     out.push_str(&format!(
         "  {} due, {} held, {} without a known outcome\n",

@@ -74,6 +74,17 @@ impl Term {
         std::io::stdin().read_line(&mut answer).is_ok() && answer.trim() == "yes"
     }
 
+    /// Asks for a line; nothing when nobody can be asked.
+    pub fn ask(&self, question: &str) -> Option<String> {
+        if !self.interactive {
+            return None;
+        }
+        self.err(question);
+        let mut answer = String::new();
+        std::io::stdin().read_line(&mut answer).ok()?;
+        Some(answer.trim().to_owned())
+    }
+
     /// A progress bar on a terminal; nothing elsewhere.
     pub fn bar(&self, total: u64, what: &str) -> indicatif::ProgressBar {
         if self.quiet || !std::io::stderr().is_terminal() || std::env::var_os("CI").is_some() {

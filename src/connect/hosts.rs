@@ -15,6 +15,7 @@ use crate::schema::SystemKind;
 pub struct BadHost(pub String);
 
 const HUBSPOT: [&str; 1] = ["hubapi.com"];
+const LINKEDIN: [&str; 1] = ["api.linkedin.com"];
 const SALESFORCE: [&str; 3] = ["salesforce.com", "force.com", "salesforce.mil"];
 
 /// The origin of `address` (`https://host[:port]`), when a connection of this kind may talk to it.
@@ -63,7 +64,8 @@ fn allowed(kind: SystemKind, host: &Host<&str>) -> bool {
     let domains: &[&str] = match kind {
         SystemKind::Hubspot => &HUBSPOT,
         SystemKind::Salesforce => &SALESFORCE,
-        SystemKind::Salesnav | SystemKind::File => &[],
+        SystemKind::Salesnav => &LINKEDIN,
+        SystemKind::File => &[],
     };
     let below =
         |domain: &&str| name.strip_suffix(*domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));

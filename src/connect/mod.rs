@@ -5,14 +5,17 @@
 
 pub mod auth;
 pub mod client;
+pub mod facts;
 pub mod file;
 pub mod hosts;
 pub mod http;
 pub mod hubspot;
 pub mod limits;
+pub mod navigator;
 mod read_only;
 pub mod remote;
 pub mod salesforce;
+pub mod salesnav;
 pub mod setup;
 pub mod timer;
 pub mod transport;
@@ -27,6 +30,7 @@ pub use read_only::ReadOnly;
 
 use self::auth::{Auth, Credentials, Endpoint, Grant};
 use self::client::{Client, ClientParts};
+use self::navigator::{Ask, Asked, Navigator};
 use self::remote::{CallError, Completion, Remote, Request};
 use self::timer::Timer;
 use self::transport::Transport;
@@ -54,6 +58,7 @@ pub enum Account {
     Salesforce(salesforce::Salesforce),
     /// A folder of exports; only read.
     Files(file::Files),
+    SalesNav(salesnav::SalesNav),
 }
 
 /// Makes a connection. `system` is its name in mappings and messages.
@@ -81,7 +86,13 @@ pub fn open(
             let salesforce = salesforce::Salesforce::new(Client::new(parts), version).map_err(BadSettings)?;
             Ok(Account::Salesforce(salesforce))
         }
-        SystemKind::Salesnav | SystemKind::File => {
+        SystemKind::Salesnav => {
+            let dialect = Box::new(salesnav::LinkedInDialect);
+            let parts = ClientParts { system, origin: origin.clone(), transport, timer, auth, dialect };
+            let account = salesnav::SalesNav::new(Client::new(parts), &origin, version);
+            Ok(Account::SalesNav(account.map_err(BadSettings)?))
+        }
+        SystemKind::File => {
             Err(BadSettings(format!("connection `{system}` is of a kind that is not reached over an API")))
         }
     }
@@ -113,6 +124,7 @@ pub fn base_origin(kind: SystemKind, base_url: Option<&str>) -> Result<String, B
     let url = match (kind, base_url) {
         (_, Some(url)) => url,
         (SystemKind::Hubspot, None) => HUBSPOT_URL,
+        (SystemKind::Salesnav, None) => salesnav::SALESNAV_URL,
         _ => return Err(BadSettings("`base_url` is missing: the address of the org's My Domain".to_owned())),
     };
     hosts::origin(kind, url).map_err(|bad| BadSettings(bad.to_string()))
@@ -125,6 +137,8 @@ impl Account {
             Account::HubSpot(account) => account.pull(objects, system).await,
             Account::Salesforce(account) => account.pull(objects, system).await,
             Account::Files(account) => account.pull(objects, system),
+            // Its schema is built in.
+            Account::SalesNav(_) => Ok(Vec::new()),
         }
     }
 
@@ -134,6 +148,7 @@ impl Account {
             Account::HubSpot(account) => account.daily(),
             Account::Salesforce(account) => account.daily(),
             Account::Files(_) => None,
+            Account::SalesNav(_) => None,
         }
     }
 
@@ -142,6 +157,31 @@ impl Account {
             Account::HubSpot(account) => account,
             Account::Salesforce(account) => account,
             Account::Files(account) => account,
+            Account::SalesNav(account) => account,
+        }
+    }
+
+    /// Sales Navigator's other face; nothing for the CRMs.
+    pub fn sales_navigator(&self) -> Option<&salesnav::SalesNav> {
+        match self {
+            Account::SalesNav(account) => Some(account),
+            Account::HubSpot(_) | Account::Salesforce(_) | Account::Files(_) => None,
+        }
+    }
+}
+
+impl Navigator for Account {
+    fn ask(&self, ask: Ask) -> Asked<'_> {
+        match self {
+            Account::SalesNav(account) => account.ask(ask),
+            Account::HubSpot(_) | Account::Salesforce(_) | Account::Files(_) => {
+                Box::pin(std::future::ready(Err(CallError {
+                    system: "twinmap".to_owned(),
+                    class: remote::ErrorClass::Rejected,
+                    message: "only Sales Navigator has seats and activities".to_owned(),
+                    retry_after: None,
+                })))
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 
+use super::navigator::{Ask, Asked, Navigator};
 use super::remote::{CallError, Completion, ErrorClass, Remote, Request};
 
 /// Answers reads and refuses writes before anything is sent.
@@ -27,5 +28,14 @@ impl<R: Remote> Remote for ReadOnly<R> {
 
     fn calls(&self) -> BTreeMap<String, u64> {
         self.0.calls()
+    }
+}
+
+impl<R: Navigator> Navigator for ReadOnly<R> {
+    fn ask(&self, ask: Ask) -> Asked<'_> {
+        if super::salesnav::writes(&ask) {
+            return Box::pin(std::future::ready(Err(super::salesnav::read_only())));
+        }
+        self.0.ask(ask)
     }
 }

@@ -37,6 +37,7 @@ impl Account {
             Account::Salesforce(account) => account.needs(objects).await,
             // Nothing is created there.
             Account::Files(_) => Ok(Vec::new()),
+            Account::SalesNav(_) => Ok(Vec::new()),
         }
     }
 
@@ -46,6 +47,7 @@ impl Account {
             Account::HubSpot(account) => account.provide(need).await,
             Account::Salesforce(account) => account.provide(need).await,
             Account::Files(_) => Ok(()),
+            Account::SalesNav(_) => Ok(()),
         }
     }
 }

@@ -176,6 +176,9 @@ impl Session<'_> {
         let found = self.sync(sync)?;
         let Some(at) = found.arms.get(arm) else { return Ok(Found::Nothing) };
         let (here, there) = (object_on(found, at, side), object_on(found, at, side.other()));
+        if let Some(found) = self.same_member(sync, arm, side, (here, there), id)? {
+            return Ok(found);
+        }
         for rule in self.rules(sync, arm)? {
             let Some(record) = self.world.get(here, id) else { return Ok(Found::Nothing) };
             let Some(key) = self.key(sync, arm, rule, side, record)? else { continue };
@@ -206,6 +209,34 @@ impl Session<'_> {
             }
         }
         Ok(Found::Nothing)
+    }
+
+    /// Of a lead that a seat holder handed over: the person of the CRM whom LinkedIn (or a person) takes for its member.
+    fn same_member(
+        &self,
+        sync: SyncId,
+        arm: usize,
+        side: Side,
+        (here, there): (ObjectId, ObjectId),
+        id: &RecordId,
+    ) -> EngineResult<Option<Found>> {
+        let matcher = |rule: &Match| matches!(rule, Match::Matcher(_));
+        let found = self.sync(sync)?.arms.get(arm);
+        if !found.is_some_and(|arm| arm.matches.iter().any(matcher)) {
+            return Ok(None);
+        }
+        let member = self.world.get(here, id).and_then(|record| {
+            super::world::named(self.plan(), here, record, crate::schema::salesnav::MEMBER)?.as_text()
+        });
+        let Some(member) = member else { return Ok(None) };
+        let known = self.store().matches_with(self.system_name(there), member)?;
+        let object = self.object_name(there);
+        let ids: Vec<String> =
+            known.into_iter().filter(|one| one.object == object).map(|one| one.record).collect();
+        if ids.is_empty() {
+            return Ok(None);
+        }
+        self.judge(sync, arm, side, (here, there), id, &[], &ids).map(Some)
     }
 
     /// Those that are live and pass their side's filter.

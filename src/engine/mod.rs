@@ -14,6 +14,7 @@ mod execute;
 mod fetch;
 mod landed;
 mod likeness;
+pub mod linkedin;
 mod matching;
 mod moved;
 pub mod ops;

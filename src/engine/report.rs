@@ -85,6 +85,9 @@ pub struct RunReport {
     pub conflicts: u64,
     /// Approved changes that no longer fit what the CRMs hold, and were not made.
     pub moved: Vec<String>,
+    /// What was done with Sales Navigator beside the syncs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub linkedin: Option<super::linkedin::NavReport>,
 }
 
 impl RunReport {
@@ -98,6 +101,7 @@ impl RunReport {
             failures: Vec::new(),
             conflicts: 0,
             moved: Vec::new(),
+            linkedin: None,
         }
     }
 

@@ -14,6 +14,7 @@ use crate::connect::timer::Timer;
 use crate::interp::SyncProgram;
 use crate::plan::ir::{Arm, Expr, ObjectId, Side, Sync, SyncId, SyncPlan, SystemId};
 use crate::record::RecordId;
+use crate::schema::SystemKind;
 use crate::state::Store;
 use crate::value::Millis;
 
@@ -68,6 +69,8 @@ pub struct Decision {
 pub struct Options {
     /// Syncs to run; empty = all.
     pub syncs: Vec<SyncId>,
+    /// Syncs that are left out because their Sales Navigator is not at work.
+    pub idle: Vec<SyncId>,
     /// Read every record again instead of the changed ones.
     pub full: bool,
     /// Only this part of the work.
@@ -85,6 +88,7 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             syncs: Vec::new(),
+            idle: Vec::new(),
             full: false,
             only: Only::Everything,
             decision: None,
@@ -199,7 +203,8 @@ impl<'d> Session<'d> {
     /// The syncs of this run, in the plan's order.
     pub fn chosen(&self) -> Vec<SyncId> {
         let all = self.programs.iter().map(|program| program.id);
-        all.filter(|id| self.options.syncs.is_empty() || self.options.syncs.contains(id)).collect()
+        let asked = |id: &SyncId| self.options.syncs.is_empty() || self.options.syncs.contains(id);
+        all.filter(|id| asked(id) && !self.options.idle.contains(id)).collect()
     }
 
     pub fn facts(&self) -> Facts<'_> {
@@ -272,6 +277,11 @@ impl<'d> Session<'d> {
         let plan = self.deps.plan;
         let used: BTreeSet<SystemId> = self.shapes.iter().map(|shape| shape.system).collect();
         for id in used {
+            let connected = self.systems.remotes.get(id.index()).is_some_and(Option::is_some);
+            // One that is not connected has no part in this run.
+            if !connected && plan.system(id).is_some_and(|system| system.kind == SystemKind::Salesnav) {
+                continue;
+            }
             let remote = self.systems.remote(plan, id)?;
             let before = self.now();
             let Reply::Identity(who) = remote.call(Request::Identity).await? else { continue };

@@ -41,6 +41,9 @@ impl Session<'_> {
         for item in open {
             self.deps.progress.step(1);
             let intent = item.intent;
+            if super::linkedin::settle::is_writeback(&intent) {
+                continue;
+            }
             let Ok(op) = serde_json::from_value::<Op>(intent.payload.clone()) else {
                 return Err(EngineError::State(crate::state::StateError::Damaged(format!(
                     "journal entry {} can't be read",

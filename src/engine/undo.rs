@@ -199,6 +199,9 @@ impl Session<'_> {
             }
             _ => return Ok(Err(None)),
         }
+        if super::linkedin::settle::is_writeback(&entry.intent) {
+            return Ok(Err(Some("an activity that was written back stays: delete it in the CRM".into())));
+        }
         let Ok(op) = serde_json::from_value::<Op>(entry.intent.payload.clone()) else {
             return Ok(Err(Some("its values were forgotten".into())));
         };

@@ -486,6 +486,12 @@ pub struct WritebackTarget {
     pub kinds: Vec<String>,
     pub object: String,
     pub on: Vec<String>,
+    /// The field by which an earlier try is found, when the object has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unique: Option<String>,
+    /// Of the fields that LinkedIn's package brings, those that the object has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -498,6 +504,17 @@ pub struct CrmSettings {
     pub pipeline_entry: Option<String>,
     pub won_value: Option<String>,
     pub auto_save: Vec<String>,
+    /// The stages of the CRM's deals in their order, one list for each pipeline.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<Vec<SettingStage>>,
+}
+
+/// A stage as far as auto-save looks at it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettingStage {
+    pub id: String,
+    pub closed: bool,
+    pub won: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -89,7 +89,8 @@ fn value(json: &Json) -> String {
     }
 }
 
-fn escape(text: &str) -> String {
+/// Text for HTML, cut where it is endless.
+pub fn escape(text: &str) -> String {
     let mut out = String::new();
     for c in clean(text, 400).chars() {
         match c {

@@ -2,9 +2,11 @@
 //!
 //! Values come from CRMs: control characters never reach a terminal, and markup is escaped.
 
+pub mod attribution;
 pub mod changes;
 pub mod html;
 pub mod impact;
+pub mod linkedin;
 pub mod run;
 
 /// A value's text without control and direction characters, at most `most` characters.

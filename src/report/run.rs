@@ -45,6 +45,9 @@ pub fn text(report: &RunReport, colour: bool) -> String {
         count(counts.read, "record"),
         calls.join(", ")
     );
+    if let Some(told) = &report.linkedin {
+        out.push_str(&super::linkedin::text(told));
+    }
     for failure in report.failures.iter().take(20) {
         let record = if failure.record.is_empty() { "(new)" } else { &failure.record };
         let _ = writeln!(

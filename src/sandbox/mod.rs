@@ -7,6 +7,7 @@ pub mod core;
 pub mod hubspot;
 pub mod in_process;
 pub mod salesforce;
+pub mod salesnav;
 pub mod seed;
 pub mod server;
 
@@ -27,6 +28,9 @@ pub struct Config {
     pub setup: bool,
     pub hubspot: SocketAddr,
     pub salesforce: SocketAddr,
+    pub salesnav: SocketAddr,
+    /// How many people, seats and activities Sales Navigator has.
+    pub linkedin: salesnav::Amounts,
     /// Added to each answer.
     pub latency: Duration,
     pub faults: FaultPlan,
@@ -41,6 +45,8 @@ impl Default for Config {
             setup: true,
             hubspot: any,
             salesforce: any,
+            salesnav: any,
+            linkedin: salesnav::Amounts::default(),
             latency: Duration::ZERO,
             faults: FaultPlan::default(),
         }
@@ -54,8 +60,10 @@ pub struct Sandbox {
     pub faults: Faults,
     pub hubspot: Arc<Mutex<hubspot::HubSpot>>,
     pub salesforce: Arc<Mutex<salesforce::Salesforce>>,
+    pub salesnav: Arc<Mutex<salesnav::SalesNav>>,
     pub hubspot_token: String,
     pub salesforce_token: String,
+    pub salesnav_token: String,
 }
 
 impl Sandbox {
@@ -81,14 +89,21 @@ impl Sandbox {
             let start = salesforce::Start { token: &salesforce_token, setup };
             salesforce::Salesforce::new(clock.clone(), log.clone(), &universe, &start)
         };
+        let salesnav_token = "AQV-sandbox-access-token-of-twinmap".to_string();
+        let salesnav = {
+            let start = salesnav::Start { token: &salesnav_token, seed, amounts: config.linkedin };
+            salesnav::SalesNav::new(clock.clone(), log.clone(), &universe, &start)
+        };
         Self {
             clock,
             log,
             faults,
             hubspot: Arc::new(Mutex::new(hubspot)),
             salesforce: Arc::new(Mutex::new(salesforce)),
+            salesnav: Arc::new(Mutex::new(salesnav)),
             hubspot_token,
             salesforce_token,
+            salesnav_token,
         }
     }
 }

@@ -35,6 +35,7 @@ pub struct Endpoint {
 pub struct Running {
     pub hubspot: Endpoint,
     pub salesforce: Endpoint,
+    pub salesnav: Endpoint,
     pub clock: SimClock,
     pub log: Log,
     stop: watch::Sender<bool>,
@@ -72,11 +73,13 @@ pub fn start_at(config: &Config, clock: SimClock) -> io::Result<Running> {
     let sandbox = Sandbox::start(config, clock);
     let hubspot_socket = listen(config.hubspot)?;
     let salesforce_socket = listen(config.salesforce)?;
+    let salesnav_socket = listen(config.salesnav)?;
     let endpoint = |socket: &TcpListener, token: &str| -> io::Result<Endpoint> {
         Ok(Endpoint { base_url: format!("http://{}", socket.local_addr()?), token: token.into() })
     };
     let hubspot = endpoint(&hubspot_socket, &sandbox.hubspot_token)?;
     let salesforce = endpoint(&salesforce_socket, &sandbox.salesforce_token)?;
+    let salesnav = endpoint(&salesnav_socket, &sandbox.salesnav_token)?;
     let (clock, log) = (sandbox.clock.clone(), sandbox.log.clone());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (stop, stopped) = watch::channel(false);
@@ -93,10 +96,11 @@ pub fn start_at(config: &Config, clock: SimClock) -> io::Result<Running> {
             let _ = tokio::join!(
                 serve(hubspot_socket, sandbox.hubspot.clone(), shared("hubspot"), stopped.clone()),
                 serve(salesforce_socket, sandbox.salesforce.clone(), shared("salesforce"), stopped.clone()),
+                serve(salesnav_socket, sandbox.salesnav.clone(), shared("salesnav"), stopped.clone()),
             );
         });
     })?;
-    Ok(Running { hubspot, salesforce, clock, log, stop, thread: Some(thread) })
+    Ok(Running { hubspot, salesforce, salesnav, clock, log, stop, thread: Some(thread) })
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {

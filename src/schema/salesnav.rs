@@ -22,6 +22,119 @@ pub const ACTIVITIES: [(&str, &str); 6] = [
 /// The fields of a lead that LinkedIn offers when the CRM's person is updated; all others only when it is created.
 pub const UPDATED: [&str; 3] = ["title", "company", "location"];
 
+/// Where a kind of activity may go: CRM, object, kinds, records that it may hang on.
+pub type Target = (SystemKind, &'static str, &'static [&'static str], &'static [&'static str]);
+pub const TARGETS: [Target; 5] = [
+    (SystemKind::Salesforce, "Task", &["inmail", "message", "call", "smart_link"], &["Contact", "Lead"]),
+    (SystemKind::Salesforce, "Note", &["note"], &["Contact", "Lead", "Account"]),
+    (SystemKind::Hubspot, "communication", &["inmail", "message"], &["contact", "company", "deal"]),
+    (SystemKind::Hubspot, "note", &["note", "smart_link"], &["contact", "company", "deal"]),
+    (SystemKind::Hubspot, "call", &["call"], &["contact", "company", "deal"]),
+];
+
+/// What LinkedIn's own CRM sync reads of each object, where a sync has no `map`: the CRM's field, ours. These mappings
+/// are fixed there; a `map` of one's own takes their place as a whole.
+pub const DEFAULT_ROWS: [(&str, &[(&str, &str)]); 7] = [
+    (
+        "contact",
+        &[
+            ("firstname", "first_name"),
+            ("lastname", "last_name"),
+            ("jobtitle", "title"),
+            ("company", "company"),
+            ("city", "location"),
+            ("country", "country"),
+            ("email", "email"),
+            ("phone", "phone"),
+        ],
+    ),
+    (
+        "company",
+        &[
+            ("name", "name"),
+            ("domain", "website"),
+            ("phone", "phone"),
+            ("address", "street"),
+            ("city", "city"),
+            ("state", "state"),
+            ("zip", "zip"),
+            ("country", "country"),
+            ("industry", "industry"),
+            ("numberofemployees", "employees"),
+        ],
+    ),
+    (
+        "deal",
+        &[
+            ("dealname", "name"),
+            ("dealstage", "stage"),
+            ("amount", "amount"),
+            ("hs_is_closed", "is_closed"),
+            ("hs_is_closed_won", "is_won"),
+        ],
+    ),
+    (
+        "Contact",
+        &[
+            ("FirstName", "first_name"),
+            ("LastName", "last_name"),
+            ("Title", "title"),
+            ("MailingCity", "location"),
+            ("MailingCountry", "country"),
+            ("Email", "email"),
+            ("Phone", "phone"),
+        ],
+    ),
+    (
+        "Lead",
+        &[
+            ("FirstName", "first_name"),
+            ("LastName", "last_name"),
+            ("Title", "title"),
+            ("Company", "company"),
+            ("City", "location"),
+            ("Country", "country"),
+            ("Email", "email"),
+            ("Phone", "phone"),
+        ],
+    ),
+    (
+        "Account",
+        &[
+            ("Name", "name"),
+            ("Website", "website"),
+            ("Phone", "phone"),
+            ("BillingStreet", "street"),
+            ("BillingCity", "city"),
+            ("BillingState", "state"),
+            ("BillingPostalCode", "zip"),
+            ("BillingCountry", "country"),
+            ("Industry", "industry"),
+            ("NumberOfEmployees", "employees"),
+        ],
+    ),
+    (
+        "Opportunity",
+        &[
+            ("Name", "name"),
+            ("StageName", "stage"),
+            ("Amount", "amount"),
+            ("CloseDate", "close_date"),
+            ("IsClosed", "is_closed"),
+            ("IsWon", "is_won"),
+        ],
+    ),
+];
+
+/// The edition of a connection that keeps to LinkedIn's own rules: its mappings are fixed.
+pub const PARITY: &str = "parity";
+
+/// Of a lead: `CRM` = the CRM sync brought it, `LINKEDIN` = a seat holder handed it to the CRM.
+pub const ORIGIN: &str = "origin";
+pub const HANDED_OVER: &str = "LINKEDIN";
+/// Of a lead: the member behind it.
+pub const MEMBER: &str = "member";
+
 /// The built-in schema of a Sales Navigator connection.
 pub fn system() -> System {
     let text = || FieldType::Text { max: None };
@@ -35,6 +148,8 @@ pub fn system() -> System {
         ("email", "Email", FieldType::Email),
         ("phone", "Phone", FieldType::Phone),
         ("linkedin_url", "LinkedIn profile", FieldType::Url),
+        (ORIGIN, "Where the lead comes from", text()),
+        (MEMBER, "LinkedIn member", text()),
     ];
     let account: &[(&str, &str, FieldType)] = &[
         ("name", "Company name", text()),
@@ -76,8 +191,10 @@ pub fn system() -> System {
 }
 
 fn object(label: &str, plural: &str, fields: &[(&str, &str, FieldType)]) -> Object {
-    let fields: BTreeMap<String, Field> =
+    let mut fields: BTreeMap<String, Field> =
         fields.iter().map(|(name, label, ty)| ((*name).to_owned(), field(label, ty.clone()))).collect();
+    let key = field("Twinmap id", FieldType::Text { max: Some(64) });
+    fields.insert("twinmap_id".to_owned(), Field { unique: true, external_id: true, ..key });
     Object {
         label: label.to_owned(),
         aliases: vec![plural.to_owned()],

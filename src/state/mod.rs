@@ -8,6 +8,7 @@ pub mod feed;
 pub mod journal;
 pub mod links;
 mod lock;
+pub mod nav;
 mod review;
 
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use rusqlite::{Connection, ErrorCode};
 pub use feed::InboxEntry;
 pub use journal::{Finished, Hold, Intent, LedgerRow, OpenIntent, RunRow};
 pub use links::{Bases, Link, LinkState};
+pub use nav::{Match, NavActivity};
 pub use review::{StateCounts, Waiting};
 
 const FORMAT: &str = "1";

@@ -61,3 +61,24 @@ CREATE TABLE IF NOT EXISTS run (
   id TEXT PRIMARY KEY, kind TEXT NOT NULL, plan TEXT NOT NULL, started INTEGER NOT NULL, ended INTEGER,
   outcome TEXT NOT NULL, report TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+-- Sales Navigator: how far the connection is, which record is whom, what became of each activity, decisions by hand.
+CREATE TABLE IF NOT EXISTS nav_connection (system TEXT PRIMARY KEY, doc TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS nav_match (
+  crm TEXT NOT NULL, object TEXT NOT NULL, record TEXT NOT NULL, status TEXT NOT NULL,
+  badge TEXT NOT NULL, badge_source TEXT NOT NULL, display TEXT NOT NULL, display_source TEXT NOT NULL,
+  score INTEGER NOT NULL, candidates TEXT NOT NULL, at INTEGER NOT NULL,
+  who TEXT NOT NULL, -- the urn that counts: by hand, else the badge
+  PRIMARY KEY (crm, object, record)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS nav_match_who ON nav_match (crm, who);
+CREATE TABLE IF NOT EXISTS nav_activity (
+  writeback TEXT NOT NULL, id TEXT NOT NULL, kind TEXT NOT NULL, seat INTEGER NOT NULL, about TEXT NOT NULL,
+  origin TEXT NOT NULL, at INTEGER NOT NULL, copied INTEGER NOT NULL,
+  state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '', detail TEXT NOT NULL DEFAULT '',
+  object TEXT NOT NULL DEFAULT '', record TEXT NOT NULL DEFAULT '', -- where it was written
+  on_object TEXT NOT NULL DEFAULT '', on_record TEXT NOT NULL DEFAULT '', -- what it hangs on
+  PRIMARY KEY (writeback, id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS nav_audit (
+  seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, what TEXT NOT NULL, detail TEXT NOT NULL
+) STRICT;

@@ -14,6 +14,10 @@ mod accounts;
 mod across;
 mod catalogue;
 mod deals;
+mod linkedin_app;
+mod linkedin_sync;
+mod linkedin_writeback;
+mod nav_world;
 mod page;
 mod people;
 mod registry;
@@ -32,7 +36,15 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use registry::Shown;
 
 /// The modules' tests.
-const SHOWN: &[&[Shown]] = &[accounts::SHOWN, across::SHOWN, deals::SHOWN, people::SHOWN];
+const SHOWN: &[&[Shown]] = &[
+    accounts::SHOWN,
+    across::SHOWN,
+    deals::SHOWN,
+    people::SHOWN,
+    linkedin_app::SHOWN,
+    linkedin_sync::SHOWN,
+    linkedin_writeback::SHOWN,
+];
 
 /// Ranges that are counted by themselves.
 const COUNTED: &[(&str, std::ops::RangeInclusive<u16>)] = &[("", 83..=136), (" (LinkedIn)", 1..=82)];
@@ -50,6 +62,15 @@ fn main() -> ExitCode {
     let mut trials: Vec<Trial> = shown.iter().map(|one| trial(one, &results)).collect();
     let registered = shown.clone();
     trials.push(Trial::test("page::is_current", move || finished(|| page::is_current(&registered))));
+    trials.push(Trial::test("linkedin_writeback::demos_end_well", || {
+        finished(linkedin_writeback::demos_end_well)
+    }));
+    trials.push(Trial::test("linkedin_writeback::three_systems_come_to_rest", || {
+        finished(linkedin_writeback::three_systems_come_to_rest)
+    }));
+    trials.push(Trial::test("linkedin_writeback::many_activities_under_faults_and_kills", || {
+        finished(linkedin_writeback::many_activities_under_faults_and_kills)
+    }));
     let numbers = shown.clone();
     trials.push(Trial::test("registry::numbers_exist_and_names_are_unique", move || {
         finished(|| numbers_exist_and_names_are_unique(&numbers))

@@ -17,4 +17,5 @@ mod lsp;
 mod map;
 mod reconcile;
 mod show;
+mod specs;
 mod testing;

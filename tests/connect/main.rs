@@ -13,6 +13,7 @@ mod support;
 mod auth;
 mod hubspot;
 mod salesforce;
+mod salesnav;
 mod served;
 mod setup;
 mod wire;

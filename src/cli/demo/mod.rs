@@ -3,6 +3,7 @@
 //! Everything that a user would do with commands is done with the same code: scaffold, pull, check, compile, plan,
 //! apply, edit on both sides, run, run again. At the end the servers' own counters say what was written.
 
+mod linkedin;
 mod people;
 mod scaffold;
 
@@ -27,10 +28,13 @@ use people::Edit;
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  twinmap demo\n  twinmap demo --dir /tmp/acme --keep\n  twinmap demo --companies 2000 --contacts 5000\n\n\
+    after_help = "Examples:\n  twinmap demo\n  twinmap demo linkedin\n  twinmap demo writeback\n  twinmap demo --dir /tmp/acme --keep\n  twinmap demo --companies 2000 --contacts 5000\n\n\
         Nothing outside its folder is touched, and no network but loopback is used."
 )]
 pub struct Args {
+    /// Another demo: Sales Navigator with HubSpot, or its activities in Salesforce
+    #[arg(value_enum, value_name = "WHAT")]
+    variant: Option<Variant>,
     /// Folder for the project (must be new or empty). Default: a temporary one
     #[arg(long, value_name = "D")]
     dir: Option<PathBuf>,
@@ -51,6 +55,14 @@ pub struct Args {
     deals: usize,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Variant {
+    /// HubSpot and Sales Navigator: connecting, lists, matches, attribution
+    Linkedin,
+    /// Activities of Sales Navigator in Salesforce
+    Writeback,
+}
+
 struct Demo<'a> {
     app: &'a App,
     project: Project,
@@ -59,6 +71,9 @@ struct Demo<'a> {
 }
 
 pub fn run(app: &App, args: &Args) -> CliResult {
+    if let Some(variant) = args.variant {
+        return linkedin::run(app, args, variant);
+    }
     let started = Instant::now();
     let (folder, temporary) = folder(args)?;
     let size = Size { companies: args.companies, contacts: args.contacts, deals: args.deals };

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::Variant;
 use crate::cli::error::CliError;
 use crate::cli::project::write_atomically;
 use crate::sandbox::server::Running;
@@ -42,7 +43,41 @@ pub fn write(folder: &Path, sandbox: &Running) -> Result<(), CliError> {
     secret(folder, "salesforce", &sandbox.salesforce.token)
 }
 
-fn secret(folder: &Path, name: &str, token: &str) -> Result<(), CliError> {
+/// The examples with Sales Navigator, without their snapshots.
+const LINKEDIN: &[(&str, &str)] = &[
+    ("mappings/app.twin", include_str!("../../../specs/hubspot-linkedin/mappings/app.twin")),
+    ("mappings/writeback.twin", include_str!("../../../specs/hubspot-linkedin/mappings/writeback.twin")),
+];
+const WRITEBACK: &[(&str, &str)] = &[
+    ("mappings/people.twin", include_str!("../../../specs/salesforce-linkedin/mappings/people.twin")),
+    ("mappings/writeback.twin", include_str!("../../../specs/salesforce-linkedin/mappings/writeback.twin")),
+];
+
+/// Writes a project that joins one CRM with Sales Navigator.
+pub fn linkedin(folder: &Path, sandbox: &Running, variant: Variant) -> Result<(), CliError> {
+    let (files, crm, endpoint) = match variant {
+        Variant::Linkedin => (LINKEDIN, "hubspot", &sandbox.hubspot),
+        Variant::Writeback => (WRITEBACK, "salesforce", &sandbox.salesforce),
+    };
+    for (path, text) in files {
+        write_atomically(&folder.join(path), text.as_bytes())?;
+    }
+    let config = format!(
+        "[project]\nname = \"demo\"\nedition = \"2026\"\n\n\
+         [connections.{crm}]\nkind = \"{crm}\"\nbase_url = \"{}\"\n\
+         auth = {{ token = \"file:.twinmap/{crm}.token\" }}\n\n\
+         [connections.salesnav]\nkind = \"salesnav\"\nbase_url = \"{}\"\ntoken = \"file:.twinmap/salesnav.token\"\n\n\
+         [state]\nurl = \"sqlite:.twinmap/state.db\"\n",
+        endpoint.base_url, sandbox.salesnav.base_url
+    );
+    write_atomically(&folder.join("twinmap.toml"), config.as_bytes())?;
+    write_atomically(&folder.join(".gitignore"), b".twinmap/\n")?;
+    secret(folder, crm, &endpoint.token)?;
+    secret(folder, "salesnav", &sandbox.salesnav.token)
+}
+
+/// A credential in a file that only this user reads.
+pub fn secret(folder: &Path, name: &str, token: &str) -> Result<(), CliError> {
     let path = folder.join(".twinmap").join(format!("{name}.token"));
     write_atomically(&path, token.as_bytes())?;
     #[cfg(unix)]

@@ -11,7 +11,7 @@ use crate::cli::project::{Project, write_atomically};
 use crate::schema::diff::{Change, diff};
 use crate::schema::import::empty;
 use crate::schema::{System, SystemKind, hubspot, snapshot};
-use crate::syntax::ast::{ClauseKind, Item, ObjectRef, Sync};
+use crate::syntax::ast::{ClauseKind, Item, ObjectRef, Sync, WritebackClauseKind};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  twinmap schema pull\n  twinmap schema pull hubspot --object ticket")]
@@ -129,6 +129,7 @@ pub fn synced(
         let own = sides.filter(|side| side.system.text == name);
         objects.extend(own.map(|side| side.object.text.clone()));
     }
+    objects.extend(beside(project, name, kind)?);
     for object in asked {
         match object.split_once('.') {
             Some((system, object)) if system == name => {
@@ -154,6 +155,36 @@ pub fn synced(
         _ => object,
     };
     Ok(objects.into_iter().map(canonical).collect::<BTreeSet<_>>().into_iter().collect())
+}
+
+/// What writebacks write to, and the deals that settings of Sales Navigator look at.
+fn beside(project: &Project, name: &str, kind: SystemKind) -> Result<BTreeSet<String>, CliError> {
+    let texts = project.texts()?;
+    let (program, _) = crate::syntax::parse(&texts.sources);
+    let mut objects = BTreeSet::new();
+    for item in program.files.into_iter().flat_map(|file| file.items) {
+        match item {
+            Item::Writeback(item) if item.to.text == name => {
+                let before = objects.len();
+                for clause in &item.clauses {
+                    if let WritebackClauseKind::Target { object, on, .. } = &clause.kind {
+                        objects.insert(object.text.clone());
+                        objects.extend(on.iter().map(|object| object.text.clone()));
+                    }
+                }
+                if objects.len() == before {
+                    let usual = crate::schema::salesnav::TARGETS.iter().filter(|(of, ..)| *of == kind);
+                    objects.extend(usual.map(|(_, object, ..)| (*object).to_owned()));
+                }
+            }
+            Item::CrmSettings(item) if item.crm.text == name => {
+                let deal = if kind == SystemKind::Hubspot { "deal" } else { "Opportunity" };
+                objects.insert(deal.to_owned());
+            }
+            _ => {}
+        }
+    }
+    Ok(objects)
 }
 
 fn syncs(project: &Project) -> Result<Vec<Sync>, CliError> {

@@ -1,6 +1,7 @@
 //! A checked program to a sync plan. Needs a program without errors; the result depends on nothing else.
 
 mod exprs;
+mod linkedin;
 mod rows;
 mod tables;
 
@@ -123,20 +124,21 @@ fn dependency_order(program: &hir::Program<'_>) -> Vec<usize> {
     for (index, needs) in needs.iter().enumerate() {
         needs.iter().for_each(|need| needed_by.entry(*need).or_default().push(index));
     }
-    let mut ready: BTreeSet<usize> =
-        waiting.iter().enumerate().filter(|(_, count)| **count == 0).map(|(index, _)| index).collect();
-    let mut left: BTreeSet<usize> = (0..needs.len()).collect();
+    let ranked = |index: usize| (linkedin::rank(program.syncs.get(index)), index);
+    let free = waiting.iter().enumerate().filter(|(_, count)| **count == 0);
+    let mut ready: BTreeSet<(u8, usize)> = free.map(|(index, _)| ranked(index)).collect();
+    let mut left: BTreeSet<(u8, usize)> = (0..needs.len()).map(ranked).collect();
     let mut order: Vec<usize> = Vec::new();
     while let Some(next) = ready.pop_first().or_else(|| left.first().copied()) {
         if !left.remove(&next) {
             continue;
         }
-        order.push(next);
-        for index in needed_by.get(&next).into_iter().flatten() {
+        order.push(next.1);
+        for index in needed_by.get(&next.1).into_iter().flatten() {
             if let Some(count) = waiting.get_mut(*index) {
                 *count = count.saturating_sub(1);
                 if *count == 0 {
-                    ready.insert(*index);
+                    ready.insert(ranked(*index));
                 }
             }
         }
@@ -165,7 +167,8 @@ impl<'p, 'a> Lower<'p, 'a> {
         let left = self.tables.object(sync.left);
         let filter = |lower: &mut Self, side: hir::Side| {
             let conditions = sync.filters.iter().filter(|(at, _)| *at == side);
-            let parts: Vec<Expr> = conditions.map(|(_, expr)| lower.expr(expr)).collect();
+            let mut parts: Vec<Expr> = conditions.map(|(_, expr)| lower.expr(expr)).collect();
+            parts.extend(lower.handed_over(sync, side));
             parts.into_iter().reduce(|a, b| Expr::Binary {
                 op: ir::BinaryOp::And,
                 left: Box::new(a),
@@ -253,6 +256,9 @@ impl<'p, 'a> Lower<'p, 'a> {
         for row in &arm.rows {
             rows.extend(self.row(sync, arm, row));
         }
+        if arm.rows.is_empty() {
+            rows = self.default_rows(sync, arm);
+        }
         let associations = arm.associations.iter().map(|item| self.association(sync, arm, item)).collect();
         Arm { right, matches, rows, associations }
     }
@@ -314,78 +320,6 @@ impl<'p, 'a> Lower<'p, 'a> {
             });
         }
         maps
-    }
-
-    fn writeback(&mut self, item: &ast::Writeback) -> ir::Writeback {
-        let mut out = ir::Writeback {
-            name: item.name.text.clone(),
-            doc: item.doc.clone(),
-            from: self.tables.system(&item.from.text),
-            to: self.tables.system(&item.to.text),
-            items: Vec::new(),
-            all_seats: true,
-            seats: BTreeMap::new(),
-            targets: Vec::new(),
-            only: BTreeMap::new(),
-            owner: "seat".to_owned(),
-            creator: "connection".to_owned(),
-            unresolved: "keep".to_owned(),
-        };
-        let words = |idents: &[ast::Ident]| idents.iter().map(|ident| ident.text.clone()).collect::<Vec<_>>();
-        for clause in &item.clauses {
-            match &clause.kind {
-                ast::WritebackClauseKind::Items(items) => out.items = words(items),
-                ast::WritebackClauseKind::Seats(word) => out.all_seats = word.text == "all",
-                ast::WritebackClauseKind::Seat { email, state } => {
-                    out.seats.insert(email.value.to_lowercase(), state.text == "on");
-                }
-                ast::WritebackClauseKind::Target { kinds, object, on } => {
-                    out.targets.push(ir::WritebackTarget {
-                        kinds: words(kinds),
-                        object: object.text.clone(),
-                        on: words(on),
-                    })
-                }
-                ast::WritebackClauseKind::Only { kind, condition } => {
-                    out.only.insert(kind.text.clone(), exprs::activity_condition(condition));
-                }
-                ast::WritebackClauseKind::Owner(word) => out.owner.clone_from(&word.text),
-                ast::WritebackClauseKind::Creator(word) => out.creator.clone_from(&word.text),
-                ast::WritebackClauseKind::Unresolved(word) => out.unresolved.clone_from(&word.text),
-            }
-        }
-        out
-    }
-
-    fn settings(&mut self, item: &ast::CrmSettings) -> ir::CrmSettings {
-        let mut out = ir::CrmSettings {
-            system: self.tables.system(&item.system.text),
-            crm: self.tables.system(&item.crm.text),
-            all_seats: true,
-            seats: BTreeMap::new(),
-            pipeline_entry: None,
-            won_value: None,
-            auto_save: Vec::new(),
-        };
-        let value = |value: &ast::SettingValue| match value {
-            ast::SettingValue::Name(name) if name.text == "not_sure" => None,
-            ast::SettingValue::Name(name) => Some(name.text.clone()),
-            ast::SettingValue::Text(text) => Some(text.value.clone()),
-        };
-        for clause in &item.clauses {
-            match &clause.kind {
-                ast::SettingsClauseKind::Seats(word) => out.all_seats = word.text == "all",
-                ast::SettingsClauseKind::Seat { email, state } => {
-                    out.seats.insert(email.value.to_lowercase(), state.text == "on");
-                }
-                ast::SettingsClauseKind::PipelineEntry(entry) => out.pipeline_entry = value(entry),
-                ast::SettingsClauseKind::WonValue(field) => out.won_value = value(field),
-                ast::SettingsClauseKind::AutoSave(words) => {
-                    out.auto_save = words.iter().map(|word| word.text.clone()).collect();
-                }
-            }
-        }
-        out
     }
 }
 

@@ -22,6 +22,15 @@ impl<'p> Tables<'p> {
         Tables { schemas, systems: Vec::new(), objects: Vec::new(), fields: BTreeMap::new() }
     }
 
+    /// An object of a system's snapshot, and its canonical name.
+    pub fn known(&self, system: &str, object: &str) -> Option<(&'p str, &'p crate::schema::Object)> {
+        self.schemas.systems.get(system)?.object(object)
+    }
+
+    pub fn kind(&self, system: &str) -> Option<crate::schema::SystemKind> {
+        self.schemas.systems.get(system).map(|schema| schema.kind)
+    }
+
     pub fn finish(self) -> (Vec<System>, Vec<Object>) {
         (self.systems, self.objects)
     }

@@ -10,6 +10,7 @@ use super::drift::Custom;
 use super::fault::Fault;
 use super::ids::Id;
 use super::lead::{self, Conversion};
+use super::linkedin;
 use super::meta::Access;
 use super::org::{Org, Who};
 use super::reply::{Call, Reply};
@@ -55,6 +56,15 @@ pub fn route(sf: &mut Salesforce, call: &Call<'_>, path: &[&str]) -> Result<Repl
             Ok(nothing())
         }
         ("POST", ["settings"]) => settings(sf, body),
+        ("POST", ["package"]) => {
+            linkedin::package(org);
+            Ok(nothing())
+        }
+        ("POST", ["person_accounts"]) => {
+            linkedin::person_accounts(org);
+            Ok(nothing())
+        }
+        ("POST", ["setup"]) => linkedin::setup(org, body).map(|()| nothing()),
         (method, path) => {
             let message = format!("no admin call {method} /_sandbox/{}", path.join("/"));
             Err(Fault::new(404, "NOT_FOUND", message))

@@ -15,7 +15,7 @@ const DESCRIBED: &[&str] = &[
 
 /// Name, key prefix, plural, object flags (c create, u update, d delete, r replicate, q query) and fields, one a line:
 /// name, type with length, flags (c create, u update, n nillable, d defaulted, k id lookup, q unique, N name field,
-/// r restricted picklist), and the object that a reference points to.
+/// r restricted picklist), and the objects that a reference points to, joined by `|`.
 type Small = (&'static str, &'static str, &'static str, &'static str, &'static str);
 
 const SMALL: &[Small] = &[
@@ -77,7 +77,16 @@ const SMALL: &[Small] = &[
         "00e",
         "Profile",
         "q",
-        "Name string(255) N\nUserType picklist(40) nr\nDescription string(255) n",
+        "Name string(255) N\nUserType picklist(40) nr\nDescription string(255) n\n\
+         PermissionsViewAllData boolean d\nPermissionsModifyAllData boolean d",
+    ),
+    (
+        "Note",
+        "002",
+        "Notes",
+        "cudrq",
+        "Title string(80) cuN\nBody textarea(32000) cun\n\
+         ParentId reference cu Account|Contact|Lead|Opportunity\nIsPrivate boolean cud\nOwnerId reference cud User",
     ),
     (
         "UserRole",
@@ -323,7 +332,7 @@ fn field(line: &str) -> Value {
         }
     };
     if let Some(target) = target {
-        set(&mut json, "referenceTo", json!([target]));
+        set(&mut json, "referenceTo", json!(target.split('|').collect::<Vec<_>>()));
         set(&mut json, "relationshipName", json!(name.trim_end_matches("Id")));
     }
     if kind == "int" {

@@ -21,6 +21,7 @@ mod fault;
 mod ids;
 mod lead;
 mod limits;
+mod linkedin;
 mod merge;
 mod meta;
 mod oauth;

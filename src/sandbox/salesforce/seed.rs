@@ -148,7 +148,12 @@ impl Seeder<'_> {
             ("Country", self.text("US")),
         ];
         self.put("Organization", org_row, org_cells);
-        let cells = vec![("Name", self.text("System Administrator")), ("UserType", self.text("Standard"))];
+        let cells = vec![
+            ("Name", self.text("System Administrator")),
+            ("UserType", self.text("Standard")),
+            ("PermissionsViewAllData", Cell::Bool(true)),
+            ("PermissionsModifyAllData", Cell::Bool(true)),
+        ];
         self.put("Profile", Row { id: self.profile, ..self.setup_row("00e", 1) }, cells);
         for (n, &(name, percent, category, label, closed, won)) in (1..).zip(STAGES) {
             let cells = vec![

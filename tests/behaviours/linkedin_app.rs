@@ -1,0 +1,506 @@
+//! HubSpot with LinkedIn: connecting, the object pairs, lists, contacts from Sales Navigator.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::nav_world::{
+    CONTRACT, Crm, KIM, act, configure, connect, connected, edit, fresh, mappings, matched, matches, nav,
+    run, sign_in, started, stranger, written_back,
+};
+use crate::registry::behaviours;
+use crate::support::{Side, World, ask, out};
+
+behaviours! {
+    [1, 6] "Sales Navigator (syncs, writeback) and Business Manager's report (`attribution`) are used each by itself; the report needs syncs of deals and contacts and refuses with the reason."
+        => revenue_is_attributed_to_campaigns;
+    [2] "`save_to` fills a named list of leads and one of accounts with every matched record in scope, each once; what leaves the filter leaves the list with `leave: remove`."
+        => lists_hold_every_matched_record_once;
+    [3] "InMails and messages are communications, notes and calls engagements of their contact, each once."
+        => activities_are_engagements_of_their_contact;
+    [4] "A sync from `salesnav.lead` makes contacts of people that seat holders hand over, and carries on title, company and place; `create: never` switches making off."
+        => contacts_are_made_and_updated_from_sales_navigator;
+    [5] "Search with the in-CRM filter agrees with the matches, for people and companies."
+        => search_agrees_with_the_matches;
+    [7, 8, 10, 11] "`connect` lists the environments, wants one, checks the secret on return, shows the requirements and records who accepted which version when; connected moves nothing until `start`."
+        => connecting_is_a_sequence_of_steps;
+    [9] "A second contract for the same account is refused with the name of the existing link; two contracts in one program are a compile error."
+        => one_account_belongs_to_one_contract;
+    [12] "`start` begins owners, companies, contacts and deals in this order, or nothing when one can't be read."
+        => starting_is_all_or_nothing;
+    [13] "contact-lead, company-account, deal-opportunity are the only pairs; anything else does not compile."
+        => only_the_pairs_of_linkedin_compile;
+    [14, 15, 16, 17, 25] "`show --sync` says direction, fields, who takes part, and that Sales Navigator has no associations and deletes nothing, without a run."
+        => a_sync_is_shown_without_running;
+    [18] "Record syncs and writeback are switched each by itself."
+        => writeback_and_syncs_are_separate;
+    [19, 20, 135] "A seat holder signs in with `connect-user`, only while the connection is up; what waited for them is written then."
+        => each_user_signs_in;
+    [21] "An activity is written when the admin allows it, the user signed in and chose to copy it; the admin's switch wins."
+        => admins_decide_about_writeback;
+    [22] "With `start: new` what was there before the start stays out until it changes."
+        => only_new_and_changed_records_sync;
+    [23] "`reset` takes everything in, and `reset --dry-run` says how much that is; uninstalling and connecting again makes nothing twice."
+        differs "No new installation is needed." => a_full_sync_makes_nothing_twice;
+    [24, 134] "With `parity = true` a `map` of one's own is refused with the reason; without it mappings are source text. A one-way sync to LinkedIn has no winner but its source."
+        differs "Mappings can be edited unless the connection is in parity mode." => mappings_are_fixed_in_parity_mode;
+    [26] "`pause` stops the flow and `resume` goes on with what changed meanwhile; `uninstall` ends everything."
+        differs "There is a pause." => a_pause_loses_nothing;
+    [27, 28] "`uninstall` asks for a typed phrase; a wrong one changes nothing."
+        => uninstalling_asks_for_a_phrase;
+}
+
+fn revenue_is_attributed_to_campaigns() {
+    let world = fresh(Crm::HubSpot, 0);
+    let whole = std::fs::read_to_string(world.path("mappings/app.twin")).unwrap();
+    // No target at all is nothing to connect.
+    mappings(&world, "");
+    let told = world.told(64, &["connect"]);
+    assert!(told.contains("no mapping of this project names a Sales Navigator"), "{told}");
+    // Leads alone are legal, and not enough for the report.
+    mappings(&world, "sync leads: hubspot.contact -> salesnav.lead {\n  match: person\n}\n");
+    connect(&world);
+    world.told(0, &["start"]);
+    let told = world.told(64, &["attribution"]);
+    assert!(told.contains("deals are not synced with salesnav") && told.contains("help:"), "{told}");
+    mappings(&world, &whole);
+    world.told(0, &["start"]);
+    run(&world);
+    let report = world.json(&["attribution", "--format", "json"]);
+    let groups = report["groups"].as_array().unwrap();
+    assert!(!groups.is_empty() && report["window_days"] == 180, "{report}");
+    let number = |value: &Value| value.as_str().unwrap().parse::<f64>().unwrap();
+    let (all, part) = (&report["all"], &report["influenced"]);
+    assert!(part["deals"].as_u64().unwrap() > 0 && part["deals"].as_u64() <= all["deals"].as_u64());
+    assert!(
+        number(&part["revenue"]) <= number(&all["revenue"])
+            && number(&part["pipeline"]) <= number(&all["pipeline"])
+    );
+    assert!(groups.iter().all(|group| number(&group["revenue"]) <= number(&part["revenue"])), "{report}");
+    // A shorter window credits no more.
+    let short = world.json(&["attribution", "--window", "30", "--format", "json"]);
+    assert!(short["influenced"]["deals"].as_u64() <= part["deals"].as_u64());
+    let csv = out(&world.run(&["attribution", "--format", "csv"]));
+    assert_eq!(csv.lines().count(), groups.len() + 1, "{csv}");
+    world.told(0, &["attribution", "--format", "html", "-o", world.path("a.html").to_str().unwrap()]);
+    let page = std::fs::read_to_string(world.path("a.html")).unwrap();
+    assert!(page.contains("default-src 'none'") && page.contains("<svg") && !page.contains("<script"));
+    assert_eq!(page.matches("<rect").count(), groups.len() * 2);
+}
+
+/// The example's syncs, taking in what is there already.
+fn everything(world: &World) {
+    let path = world.path("mappings/app.twin");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(path, text.replace("start: new", "start: all")).unwrap();
+}
+
+fn lists(world: &World) -> Vec<Value> {
+    let answer = nav(world, "GET", &format!("/sandbox/lists?{CONTRACT}&count=50"), None);
+    answer["elements"].as_array().unwrap().clone()
+}
+
+fn list<'l>(lists: &'l [Value], name: &str) -> &'l Value {
+    lists.iter().find(|list| list["name"] == name).unwrap_or_else(|| panic!("no list {name}"))
+}
+
+fn urns(matches: &[Value], object: &str) -> BTreeSet<String> {
+    let own = matches.iter().filter(|found| found["object"] == object);
+    own.map(|found| found["badge"].as_str().unwrap().to_owned()).collect()
+}
+
+fn lists_hold_every_matched_record_once() {
+    let world = fresh(Crm::HubSpot, 0);
+    everything(&world);
+    edit(
+        &world,
+        "app.twin",
+        "  match: person\n",
+        "  filter hubspot: firstname != \"Nobody\"\n  match: person\n",
+    );
+    connect(&world);
+    world.told(0, &["start"]);
+    let first = run(&world);
+    let all = matches(&world, "matched");
+    let there = lists(&world);
+    for (name, object) in [("HubSpot contacts", "contact"), ("HubSpot companies", "company")] {
+        let entries = list(&there, name)["entries"].as_object().unwrap();
+        let entries: BTreeSet<String> = entries.keys().cloned().collect();
+        assert!(!entries.is_empty());
+        assert_eq!(entries, urns(&all, object), "{name}");
+    }
+    let added = |told: &Value| -> u64 {
+        told["lists"].as_array().unwrap().iter().map(|list| list["added"].as_u64().unwrap()).sum()
+    };
+    assert!(added(&first) > 0);
+    assert_eq!(added(&run(&world)), 0);
+    // Who leaves the scope leaves the list.
+    let (contact, urn) = matched(&world, "contact");
+    world.edit(Side::HubSpot, "contacts", &contact, "firstname", "Nobody");
+    let told = run(&world);
+    let removed: u64 =
+        told["lists"].as_array().unwrap().iter().map(|list| list["removed"].as_u64().unwrap()).sum();
+    assert_eq!(removed, 1);
+    assert!(list(&lists(&world), "HubSpot contacts")["entries"].get(&urn).is_none());
+}
+
+fn activities_are_engagements_of_their_contact() {
+    let world = started(Crm::HubSpot, 0);
+    run(&world);
+    let (contact, urn) = matched(&world, "contact");
+    for (kind, origin) in
+        [("INMAIL", "DESKTOP"), ("MESSAGE", "IOS"), ("NOTE", "DESKTOP"), ("CALL", "ANDROID")]
+    {
+        act(&world, json!({ "kind": kind, "seat": KIM, "about": urn, "origin": origin, "body": "x" }));
+    }
+    let report = written_back(&world);
+    assert_eq!((report["written"].as_u64(), report["unresolved"].as_u64()), (Some(4), Some(0)), "{report}");
+    let of_contact = |object: &str, field: &str| {
+        let all = world.objects(object, field, "contacts");
+        let own = all.iter().filter(|one| {
+            let ends = one["associations"]["contacts"]["results"].as_array();
+            ends.is_some_and(|ends| ends.iter().any(|end| end["id"] == contact.as_str()))
+        });
+        own.count()
+    };
+    let count = || {
+        (
+            of_contact("communications", "hs_communication_body"),
+            of_contact("notes", "hs_note_body"),
+            of_contact("calls", "hs_call_title"),
+        )
+    };
+    assert_eq!(count(), (2, 1, 1));
+    let mail = world.objects("communications", "hs_communication_channel_type,hubspot_owner_id", "contacts");
+    assert!(mail.iter().all(|one| one["properties"]["hs_communication_channel_type"] == "LINKEDIN_MESSAGE"));
+    assert!(mail.iter().all(|one| one["properties"]["hubspot_owner_id"] == crate::world::OWNER));
+    let before = world.writes();
+    written_back(&world);
+    assert_eq!((count(), world.writes()), ((2, 1, 1), before));
+}
+
+fn contact_with(world: &World, email: &str) -> Option<Value> {
+    let all = world.objects("contacts", "email,firstname,jobtitle,city", "companies");
+    all.into_iter().find(|one| one["properties"]["email"] == email)
+}
+
+fn contacts_are_made_and_updated_from_sales_navigator() {
+    let world = started(Crm::HubSpot, 0);
+    run(&world);
+    let member = stranger(&world);
+    let urn = member["urn"].as_str().unwrap();
+    nav(&world, "POST", "/_sandbox/member", Some(&json!({ "urn": urn, "email": "new@person.example" })));
+    nav(&world, "POST", "/_sandbox/lead", Some(&json!({ "urn": urn })));
+    run(&world);
+    let made = contact_with(&world, "new@person.example").expect("the contact");
+    assert_eq!(made["properties"]["firstname"], member["first"]);
+    assert_eq!(made["properties"]["jobtitle"], member["title"]);
+    // News of the title travels; the address is given once only.
+    let news = json!({ "urn": urn, "title": "Chief Tester", "email": "other@person.example" });
+    nav(&world, "POST", "/_sandbox/member", Some(&news));
+    run(&world);
+    let now = contact_with(&world, "new@person.example").expect("the same contact");
+    assert_eq!(
+        (now["id"].clone(), &now["properties"]["jobtitle"]),
+        (made["id"].clone(), &json!("Chief Tester"))
+    );
+    // Somebody whom the CRM knows is no new contact.
+    let (known, urn) = matched(&world, "contact");
+    let contacts = world.objects("contacts", "email", "companies").len();
+    nav(&world, "POST", "/_sandbox/lead", Some(&json!({ "urn": urn })));
+    nav(&world, "POST", "/_sandbox/member", Some(&json!({ "urn": urn, "title": "Vice President" })));
+    run(&world);
+    let all = world.objects("contacts", "jobtitle", "companies");
+    assert_eq!(all.len(), contacts);
+    let one = all.iter().find(|one| one["id"] == known.as_str()).unwrap();
+    assert_eq!(one["properties"]["jobtitle"], "Vice President");
+    // Making is switched by itself.
+    edit(&world, "app.twin", "<- salesnav.lead {", "<- salesnav.lead {\n  create hubspot: never");
+    let members = nav(&world, "GET", "/_sandbox/members", None);
+    let other = members["members"].as_array().unwrap().iter().rev().nth(1).unwrap()["urn"].clone();
+    nav(&world, "POST", "/_sandbox/lead", Some(&json!({ "urn": other })));
+    run(&world);
+    assert_eq!(world.objects("contacts", "email", "companies").len(), contacts);
+}
+
+fn search_agrees_with_the_matches() {
+    let world = started(Crm::HubSpot, 0);
+    run(&world);
+    let all = matches(&world, "matched");
+    for (finder, object) in [("people", "contact"), ("companies", "company")] {
+        let found = |filter: &str| -> BTreeSet<String> {
+            let path = format!("/sandbox/search?{CONTRACT}&q={finder}&inCrm={filter}&count=1000");
+            let answer = nav(&world, "GET", &path, None);
+            let rows = answer["elements"].as_array().unwrap().clone();
+            rows.iter().map(|row| row["urn"].as_str().unwrap().to_owned()).collect()
+        };
+        let (inside, outside) = (found("IN"), found("NOT_IN"));
+        assert_eq!(inside, urns(&all, object), "{finder}");
+        assert!(inside.is_disjoint(&outside));
+    }
+}
+
+fn connecting_is_a_sequence_of_steps() {
+    let world = fresh(Crm::HubSpot, 0);
+    let told = world.told(64, &["connect"]);
+    assert!(
+        told.contains("Twinmap Sales") && told.contains("Twinmap Partners") && !told.contains("Holding"),
+        "{told}"
+    );
+    let told = world.told(64, &["connect", "--environment", "Nowhere"]);
+    assert!(told.contains("you have no contract `Nowhere`"), "{told}");
+    // Out of turn: nothing to accept yet.
+    let told = world.told(0, &["connect", "--environment", "Twinmap Sales"]);
+    assert!(told.contains("chosen") && told.contains("requirements, version 2026-10"), "{told}");
+    let before = world.writes();
+    let told = world.told(0, &["run"]);
+    assert!(told.contains("requirements not accepted yet") && world.writes() == before, "{told}");
+    let told = world.told(64, &["start"]);
+    assert!(told.contains("connect first"), "{told}");
+    let told = world.told(64, &["connect", "--accept"]);
+    assert!(told.contains("who accepts is not said"), "{told}");
+    let told = world.told(0, &["connect", "--accept", "--by", "Ana Costa"]);
+    assert!(told.contains("nothing flows yet"), "{told}");
+    let store = twinmap::state::Store::open_reading(&world.path(".twinmap/state.db")).unwrap().unwrap();
+    let (at, what, detail) = store.nav_audits().unwrap().remove(0);
+    assert!(at.0 > 0 && what == "accept");
+    assert_eq!((&detail["by"], &detail["terms"]), (&json!("Ana Costa"), &json!("2026-10")));
+    drop(store);
+    // Connected and not configured.
+    let told = world.told(0, &["status"]);
+    assert!(told.contains("connected, not configured: nothing flows"), "{told}");
+    let before = world.writes();
+    world.told(0, &["run"]);
+    assert_eq!(world.writes(), before);
+}
+
+fn one_account_belongs_to_one_contract() {
+    let world = connected(Crm::HubSpot, 0);
+    // Another project, the same portal, another contract.
+    let other = World { sandbox: world.sandbox, folder: tempfile::tempdir().unwrap() };
+    std::fs::create_dir_all(other.path("mappings")).unwrap();
+    for file in ["app.twin", "writeback.twin"] {
+        std::fs::copy(world.folder.path().join("mappings").join(file), other.path("mappings").join(file))
+            .unwrap();
+    }
+    configure(&other, Crm::HubSpot, "");
+    other.told(0, &["schema", "pull"]);
+    let told = other.told(1, &["connect", "--environment", "Twinmap Partners"]);
+    assert!(told.contains("already connected to urn:li:contract:300100"), "{told}");
+    // And in one program it does not compile.
+    let config = std::fs::read_to_string(other.path("twinmap.toml")).unwrap();
+    let second = "[connections.nav2]\nkind = \"salesnav\"\n\n[state]";
+    std::fs::write(other.path("twinmap.toml"), config.replace("[state]", second)).unwrap();
+    mappings(
+        &other,
+        "sync a: hubspot.contact -> salesnav.lead {\n  match: person\n}\nsync b: hubspot.contact -> nav2.lead {\n  match: person\n}\n",
+    );
+    let told = other.told(1, &["check"]);
+    assert!(told.contains("E560"), "{told}");
+}
+
+fn starting_is_all_or_nothing() {
+    let world = connected(Crm::HubSpot, 0);
+    let scopes = json!({ "without_scopes": ["crm.objects.deals.read"] });
+    ask(&world.sandbox.hubspot, "POST", "/_sandbox/settings", Some(&scopes));
+    let told = world.told(1, &["start"]);
+    assert!(told.contains("nothing was started"), "{told}");
+    assert!(world.told(0, &["status"]).contains("not configured"));
+    ask(&world.sandbox.hubspot, "POST", "/_sandbox/settings", Some(&json!({ "without_scopes": [] })));
+    let told = world.told(0, &["start"]);
+    let place = |word: &str| told.find(word).unwrap_or_else(|| panic!("{word}: {told}"));
+    let order = [place("owners"), place("(company)"), place("leads (contact)"), place("(deal)")];
+    assert!(order.is_sorted(), "{told}");
+}
+
+fn only_the_pairs_of_linkedin_compile() {
+    let world = fresh(Crm::HubSpot, 0);
+    for (pair, matcher) in
+        [("hubspot.company -> salesnav.lead", "person"), ("hubspot.contact -> salesnav.account", "company")]
+    {
+        mappings(&world, &format!("sync wrong: {pair} {{\n  match: {matcher}\n}}\n"));
+        let told = world.told(1, &["check"]);
+        assert!(told.contains("E533"), "{told}");
+    }
+    mappings(&world, "sync wrong: hubspot.owner -> salesnav.lead {\n  match: person\n}\n");
+    assert!(world.told(1, &["check"]).contains("E202"));
+}
+
+fn a_sync_is_shown_without_running() {
+    let world = fresh(Crm::HubSpot, 0);
+    edit(&world, "app.twin", "  match: person\n", "  filter hubspot: email is set\n  match: person\n");
+    let before = world.writes();
+    let text = out(&world.run(&["show", "--sync", "leads"]));
+    for part in ["firstname", "first_name", "email", "HubSpot contacts"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let sheet = world.json(&["show", "--sync", "leads", "--format", "json"]);
+    let sync = &sheet["syncs"][0];
+    assert_eq!(sync["direction"], "->");
+    assert_eq!(sync["associations"], json!([]));
+    assert!(sync["flows"][0]["rows"].as_array().unwrap().len() >= 7, "{sync}");
+    let rules = sync["rules"].as_array().unwrap();
+    let says = |word: &str| rules.iter().any(|rule| rule["words"].as_str().unwrap().contains(word));
+    assert!(says("email"), "{rules:?}");
+    assert_eq!(world.writes(), before);
+    // Neither associations nor deletions can be asked for.
+    edit(
+        &world,
+        "app.twin",
+        "  match: company\n",
+        "  match: company\n  delete: archive salesnav when deleted in hubspot\n",
+    );
+    assert!(world.told(1, &["check"]).contains("E532"));
+}
+
+fn writeback_and_syncs_are_separate() {
+    let world = started(Crm::HubSpot, 60);
+    everything(&world);
+    let told = run(&world);
+    assert!(told["writebacks"][0]["written"].as_u64().unwrap() > 0);
+    // Without writeback the syncs go on.
+    world.told(0, &["start", "--writeback", "off"]);
+    let (contact, _) = matched(&world, "contact");
+    world.edit(Side::HubSpot, "contacts", &contact, "jobtitle", "Head of Peas");
+    let report = world.json(&["run", "--format", "json"]);
+    assert_eq!(report["counts"]["updated"], 1, "{report}");
+    assert!(
+        report["linkedin"]["writebacks"][0]["held"]["writeback-off"].as_u64().is_some() || {
+            report["linkedin"]["writebacks"][0]["written_now"] == 0
+        }
+    );
+    // And without the syncs the writeback does.
+    std::fs::remove_file(world.path("mappings/app.twin")).unwrap();
+    world.told(0, &["start", "--writeback", "all"]);
+    act(&world, json!({ "kind": "MESSAGE", "seat": KIM, "about": stranger(&world)["urn"], "body": "x" }));
+    let report = world.json(&["run", "--format", "json"]);
+    assert_eq!(report["counts"]["updated"], 0);
+    assert_eq!(report["linkedin"]["writebacks"][0]["written_now"], 1, "{report}");
+}
+
+fn each_user_signs_in() {
+    let world = fresh(Crm::HubSpot, 0);
+    let told = world.told(64, &["connect-user", KIM, "--code", "cmd:echo sign-in-40001"]);
+    assert!(told.contains("connect first"), "{told}");
+    connect(&world);
+    world.told(0, &["start", "--writeback", "all"]);
+    run(&world);
+    let (_, urn) = matched(&world, "contact");
+    act(&world, json!({ "kind": "MESSAGE", "seat": KIM, "about": urn, "body": "x" }));
+    let report = written_back(&world);
+    assert_eq!(report["held"], json!({ "user-not-authenticated": 1 }));
+    let told = world.told(1, &["connect-user", KIM, "--code", "cmd:echo wrong"]);
+    assert!(told.contains("has not signed in with this code"), "{told}");
+    sign_in(&world, KIM);
+    let report = written_back(&world);
+    assert_eq!((report["written"].as_u64(), report["held"].clone()), (Some(1), json!({})));
+}
+
+fn admins_decide_about_writeback() {
+    let world = started(Crm::HubSpot, 0);
+    run(&world);
+    let (_, urn) = matched(&world, "contact");
+    let copied = act(&world, json!({ "kind": "NOTE", "seat": KIM, "about": urn, "body": "x", "copy": true }));
+    act(&world, json!({ "kind": "NOTE", "seat": KIM, "about": urn, "body": "x", "copy": false }));
+    world.told(0, &["start", "--writeback", "off"]);
+    let report = written_back(&world);
+    assert_eq!(
+        (&report["held"], &report["skipped"]),
+        (&json!({ "writeback-off": 1 }), &json!({ "not-copied": 1 }))
+    );
+    world.told(0, &["start", "--writeback", "messages"]);
+    let report = written_back(&world);
+    assert_eq!(report["held"], json!({ "item-off": 1 }));
+    world.told(0, &["start", "--writeback", "messages,notes"]);
+    let report = written_back(&world);
+    assert_eq!((&report["written"], &report["held"]), (&json!(1), &json!({})), "{copied}");
+}
+
+fn only_new_and_changed_records_sync() {
+    let world = started(Crm::HubSpot, 0);
+    let report = world.json(&["run", "--format", "json"]);
+    assert_eq!(report["counts"]["created"], 0, "{report}");
+    let contacts = world.objects("contacts", "email", "companies");
+    let id = contacts[0]["id"].as_str().unwrap();
+    world.edit(Side::HubSpot, "contacts", id, "jobtitle", "Head of Peas");
+    assert_eq!(world.json(&["run", "--format", "json"])["counts"]["created"], 1);
+    let links = world.json(&["links", "ls", "leads", "--format", "json"]);
+    assert_eq!(links["links"][0]["left"], id);
+    assert_eq!(world.json(&["run", "--format", "json"])["counts"]["created"], 0);
+}
+
+fn a_full_sync_makes_nothing_twice() {
+    let world = started(Crm::HubSpot, 20);
+    run(&world);
+    let told = world.json(&["reset", "--dry-run", "--format", "json"]);
+    let older: u64 =
+        told["syncs"].as_array().unwrap().iter().map(|sync| sync["older"].as_u64().unwrap()).sum();
+    assert!(older > 40 && told["dry_run"] == true, "{told}");
+    let told = world.told(64, &["reset"]);
+    assert!(told.contains("nothing was done"), "{told}");
+    world.told(0, &["reset", "--confirm", "reset salesnav"]);
+    let report = world.json(&["run", "--format", "json"]);
+    let made = report["counts"]["created"].as_u64().unwrap();
+    assert!(made >= 40, "{report}");
+    // Uninstall, connect again, reset again: everything is there already.
+    world.told(0, &["uninstall", "--confirm", "uninstall salesnav"]);
+    connect(&world);
+    world.told(0, &["start", "--writeback", "all"]);
+    world.told(0, &["reset", "--confirm", "reset salesnav"]);
+    let report = world.json(&["run", "--format", "json"]);
+    assert_eq!(report["counts"]["created"], 0, "{report}");
+    let leads = nav(&world, "GET", &format!("/sandbox/leads?{CONTRACT}&q=all&count=1000"), None);
+    let contacts = world.objects("contacts", "email", "companies").len();
+    assert!(leads["elements"].as_array().unwrap().len() <= contacts);
+}
+
+fn mappings_are_fixed_in_parity_mode() {
+    let world = fresh(Crm::HubSpot, 0);
+    configure(&world, Crm::HubSpot, "parity = true");
+    let own = "sync leads: hubspot.contact -> salesnav.lead {\n  match: person\n  map {\n    lastname -> last_name\n  }\n}\n";
+    mappings(&world, own);
+    let told = world.told(1, &["check"]);
+    assert!(
+        told.contains("E533") && told.contains("parity mode") && told.contains("can't be edited"),
+        "{told}"
+    );
+    let fixed = "sync leads: hubspot.contact -> salesnav.lead {\n  match: person\n}\n";
+    mappings(&world, fixed);
+    world.told(0, &["check"]);
+    let sheet = world.json(&["show", "--sync", "leads", "--format", "json"]);
+    assert_eq!(sheet["syncs"][0]["flows"][0]["rows"].as_array().unwrap().len(), 8);
+    configure(&world, Crm::HubSpot, "");
+    mappings(&world, own);
+    world.told(0, &["check"]);
+    mappings(&world, &fixed.replace("  match", "  conflict: salesnav within 5m\n  match"));
+    assert!(world.told(1, &["check"]).contains("E530"));
+}
+
+fn a_pause_loses_nothing() {
+    let world = started(Crm::HubSpot, 0);
+    run(&world);
+    world.told(0, &["pause"]);
+    let contacts = world.objects("contacts", "email", "companies");
+    let id = contacts[0]["id"].as_str().unwrap();
+    world.edit(Side::HubSpot, "contacts", id, "jobtitle", "Head of Peas");
+    let report = world.json(&["run", "--format", "json"]);
+    assert_eq!(report["counts"]["created"], 0);
+    assert!(world.told(0, &["status"]).contains("paused"));
+    world.told(0, &["resume"]);
+    assert_eq!(world.json(&["run", "--format", "json"])["counts"]["created"], 1);
+    world.told(0, &["uninstall", "--confirm", "uninstall salesnav"]);
+    world.edit(Side::HubSpot, "contacts", id, "jobtitle", "Head of Beans");
+    let report = world.json(&["run", "--format", "json"]);
+    assert_eq!((&report["counts"]["updated"], report.get("linkedin")), (&json!(0), None));
+}
+
+fn uninstalling_asks_for_a_phrase() {
+    let world = started(Crm::HubSpot, 0);
+    for args in [&["uninstall"][..], &["uninstall", "--confirm", "yes"]] {
+        let told = world.told(64, args);
+        assert!(told.contains("nothing was done") && told.contains("uninstall salesnav"), "{told}");
+        assert!(world.told(0, &["status"]).contains("salesnav: connected"));
+    }
+    world.told(0, &["uninstall", "--confirm", "uninstall salesnav"]);
+    assert!(world.told(0, &["status"]).contains("uninstalled"));
+}
