@@ -26,6 +26,9 @@ enum Seen {
     Older,
 }
 
+/// Pairs of a sync that one run reads again because nobody has for long: two calls of each side.
+const SLICE: u32 = 200;
+
 /// Records to look at, by object.
 pub type Dirty = BTreeMap<ObjectId, BTreeSet<RecordId>>;
 
@@ -48,6 +51,9 @@ impl Session<'_> {
         for id in &syncs {
             self.list_new_sync(*id).await?;
         }
+        for id in &syncs {
+            self.observe_oldest(*id)?;
+        }
         let mut dirty = Dirty::new();
         for object in objects {
             let (system, name) = (self.system_name(object), self.object_name(object));
@@ -55,6 +61,28 @@ impl Session<'_> {
             dirty.entry(object).or_default().extend(due.into_iter().map(|entry| RecordId::new(entry.id)));
         }
         Ok(dirty)
+    }
+
+    /// A slice of the pairs that were looked at longest ago: finds what no feed has told.
+    fn observe_oldest(&self, id: SyncId) -> EngineResult<()> {
+        if self.ablation().no_reread {
+            return Ok(());
+        }
+        let sync = self.sync(id)?;
+        let (system, name) = (self.system_name(sync.left), self.object_name(sync.left));
+        let now = self.now();
+        let oldest = self.store().stalest_links(&sync.name, now.plus(-self.options.reread), SLICE)?;
+        if oldest.is_empty() {
+            return Ok(());
+        }
+        self.store().atomically(|store| {
+            for link in oldest {
+                store.observe_once(system, name, &link.left, now)?;
+                store.mark_verified(link.id, now)?;
+            }
+            Ok(())
+        })?;
+        Ok(())
     }
 
     /// A sync that runs for the first time (or whose scope or match rules changed) sees every record once.

@@ -38,6 +38,7 @@ pub struct Ablation {
     pub no_quiesce: bool,
     pub no_op_stamp: bool,
     pub no_external_id: bool,
+    pub no_reread: bool,
 }
 
 /// What a run is about.
@@ -79,6 +80,8 @@ pub struct Options {
     pub decision: Option<Decision>,
     /// Approves the guards that a change set with this hash passes.
     pub approve: Option<String>,
+    /// Linked records that nobody has looked at for this long are read again, whatever the feeds say; milliseconds.
+    pub reread: i64,
     /// How long a request may take until its outcome is called unknown, in milliseconds.
     pub timeout: i64,
     pub ablation: Ablation,
@@ -93,6 +96,7 @@ impl Default for Options {
             only: Only::Everything,
             decision: None,
             approve: None,
+            reread: 7 * 24 * 60 * 60 * 1000,
             timeout: 60_000,
             ablation: Ablation::default(),
         }

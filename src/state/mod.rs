@@ -71,6 +71,9 @@ pub struct Store {
     db: Connection,
     /// Held for as long as the store is open.
     _lock: Option<lock::Lock>,
+    /// Which opening for writing this is. A lock may fail (a file system without any, a lock file that was deleted): a
+    /// later opening has a higher number, and from then on nothing is committed here.
+    epoch: Option<u64>,
     /// The folder of a copy, removed with it.
     _scratch: Option<tempfile::TempDir>,
 }
@@ -90,13 +93,26 @@ impl Store {
         }
         let lock = lock::Lock::take(&path.with_extension("lock"))?;
         let db = Connection::open(path).map_err(|error| named(error, path))?;
-        let store = Store { db, _lock: Some(lock), _scratch: None };
+        let mut store = Store { db, _lock: Some(lock), epoch: None, _scratch: None };
         store.prepare().map_err(|error| match error {
             StateError::NotWritable { cause, .. } => StateError::NotWritable { path: path.to_owned(), cause },
             other => other,
         })?;
         lock::private_file(path);
+        store.epoch = Some(store.next_epoch()?);
         Ok(store)
+    }
+
+    fn next_epoch(&self) -> StateResult<u64> {
+        self.atomically(|store| {
+            let next = store.latest_epoch()? + 1;
+            store.set_meta("epoch", &next.to_string())?;
+            Ok(next)
+        })
+    }
+
+    fn latest_epoch(&self) -> StateResult<u64> {
+        Ok(self.meta("epoch")?.and_then(|text| text.parse().ok()).unwrap_or(0))
     }
 
     /// Opens an existing state for reading beside a run; `None` when there is none yet.
@@ -106,7 +122,7 @@ impl Store {
         }
         let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(path, flags).map_err(|error| named(error, path))?;
-        let store = Store { db, _lock: None, _scratch: None };
+        let store = Store { db, _lock: None, epoch: None, _scratch: None };
         store.check_format()?;
         Ok(Some(store))
     }
@@ -118,14 +134,14 @@ impl Store {
         let copy = folder.path().join("state.db");
         original.db.execute("VACUUM INTO ?1", [copy.to_string_lossy()])?;
         let db = Connection::open(&copy).map_err(|error| named(error, &copy))?;
-        let store = Store { db, _lock: None, _scratch: Some(folder) };
+        let store = Store { db, _lock: None, epoch: None, _scratch: Some(folder) };
         store.prepare()?;
         Ok(store)
     }
 
     /// A store that lives as long as the value.
     pub fn in_memory() -> StateResult<Store> {
-        let store = Store { db: Connection::open_in_memory()?, _lock: None, _scratch: None };
+        let store = Store { db: Connection::open_in_memory()?, _lock: None, epoch: None, _scratch: None };
         store.prepare()?;
         Ok(store)
     }
@@ -177,10 +193,22 @@ impl Store {
         self.set_meta("version", &(self.version()? + 1).to_string())
     }
 
+    fn still_ours(&self) -> StateResult<()> {
+        match self.epoch {
+            Some(ours) if self.latest_epoch()? != ours => {
+                Err(StateError::Locked("it took the state over from this one".to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Runs `work` in one transaction: all of it is kept, or nothing.
+    ///
+    /// # Errors
+    /// [`StateError::Locked`] when another process has opened the state for writing meanwhile.
     pub fn atomically<T>(&self, work: impl FnOnce(&Store) -> StateResult<T>) -> StateResult<T> {
         self.db.execute_batch("BEGIN IMMEDIATE")?;
-        match work(self) {
+        match self.still_ours().and_then(|()| work(self)) {
             Ok(value) => {
                 self.db.execute_batch("COMMIT")?;
                 Ok(value)

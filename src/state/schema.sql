@@ -10,6 +10,7 @@ CREATE TABLE IF NOT EXISTS link (
 ) STRICT;
 CREATE UNIQUE INDEX IF NOT EXISTS link_left ON link (sync, left_id);
 CREATE UNIQUE INDEX IF NOT EXISTS link_right ON link (sync, arm, right_id);
+CREATE INDEX IF NOT EXISTS link_oldest ON link (sync, verified, id) WHERE state = 'live';
 -- Records that may need work: observations, never work lists.
 CREATE TABLE IF NOT EXISTS inbox (
   system TEXT NOT NULL, object TEXT NOT NULL, id TEXT NOT NULL, first_seen INTEGER NOT NULL,

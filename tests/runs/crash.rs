@@ -1,5 +1,6 @@
 //! `kill -9` in the middle of an apply: the next runs leave no duplicate and no half-linked record.
 
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::support::{World, err};
@@ -27,21 +28,31 @@ fn is_whole(world: &World, moment: &str) {
     assert_eq!(store.open_intents().unwrap().len(), 0, "{moment}");
 }
 
-#[test]
-fn ten_kills_at_different_moments_leave_no_duplicate_and_no_half_linked_record() {
-    for round in 0..10_u64 {
-        let world = World::new(24, 40, 16);
-        let mut child = world.command(&["apply", "--auto-approve"]).spawn().unwrap();
-        // The moment is counted in writes that the servers have seen, not in time: it is met on any machine.
-        let wanted = 1 + round * 7;
-        let mut patience = 3_000;
-        while world.writes() < wanted && patience > 0 {
-            if child.try_wait().unwrap().is_some() {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(1));
-            patience -= 1;
+/// Starts an apply and waits until the servers have seen this many writes of it. Counted so, and not in time, the moment
+/// is met on any machine.
+fn started(world: &World, wanted: u64) -> Child {
+    let mut child = world
+        .command(&["apply", "--auto-approve"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    for _ in 0..3_000 {
+        if world.writes() >= wanted || child.try_wait().unwrap().is_some() {
+            break;
         }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child
+}
+
+/// `TWINMAP_KILLS=1000 cargo test --test runs kills` for more of them.
+#[test]
+fn kills_at_different_moments_leave_no_duplicate_and_no_half_linked_record() {
+    let kills = std::env::var("TWINMAP_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(10_u64);
+    for round in 0..kills {
+        let world = World::new(24, 40, 16);
+        let mut child = started(&world, 1 + round * 7 % 97);
         let _ = child.kill();
         let _ = child.wait();
         let moment = format!("killed after {} writes", world.writes());
@@ -52,4 +63,36 @@ fn ten_kills_at_different_moments_leave_no_duplicate_and_no_half_linked_record()
         assert_eq!(world.run(&["run"]).status.code(), Some(0), "{moment}");
         assert_eq!(world.writes(), writes, "{moment}: the next run had nothing to do");
     }
+}
+
+fn signal(child: &Child, name: &str) {
+    assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
+}
+
+/// I24: a process that was taken for dead, and whose lock was removed by hand, wakes up beside its successor: it stops
+/// before it writes again, and nothing is doubled.
+#[test]
+fn a_run_whose_state_was_taken_over_stops() {
+    let world = World::new(24, 40, 16);
+    let mut first = started(&world, 9);
+    let mut code = None;
+    // It may have been stopped inside a transaction, which nobody can take from it.
+    for _ in 0..20 {
+        signal(&first, "-STOP");
+        std::fs::remove_file(world.path(".twinmap/state.lock")).unwrap_or_default();
+        code = world.run(&["run"]).status.code();
+        if code != Some(7) {
+            break;
+        }
+        signal(&first, "-CONT");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(code, Some(0));
+    signal(&first, "-CONT");
+    assert_eq!(first.wait().unwrap().code(), Some(7));
+    assert!(matches!(world.run(&["run"]).status.code(), Some(0 | 3)));
+    let writes = world.writes();
+    assert_eq!(world.run(&["run"]).status.code(), Some(0));
+    assert_eq!(world.writes(), writes);
+    is_whole(&world, "taken over");
 }

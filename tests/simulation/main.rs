@@ -108,6 +108,7 @@ fn every_ablation_is_noticed() {
         ("no stamp of the operation", Ablation { no_op_stamp: true, ..full }),
         ("requests not settled first", Ablation { no_settle: true, ..full }),
         ("no waiting for late requests", Ablation { no_quiesce: true, ..full }),
+        ("no second look at old pairs", Ablation { no_reread: true, ..full }),
         ("conditional write within one second", Ablation { naive_cas: true, ..full }),
     ];
     let most = number("TWINMAP_ABLATION_SEEDS").unwrap_or(20_000);

@@ -18,6 +18,8 @@ use super::program::{Variant, plan};
 use super::world::{Clock, Faults, Link, World};
 
 pub const START: i64 = 1_790_000_000_000;
+/// When pairs are read again although no feed asks for it, where feeds lose changes.
+const REREAD: i64 = 20 * 60_000;
 /// Runs in quiet until nothing is left to do; the third one writes nothing.
 const QUIET: usize = 8;
 
@@ -71,7 +73,7 @@ impl Sim {
             })
             .unwrap();
         let store = Rc::new(store);
-        let seen = Rc::clone(&store);
+        let (seen, links) = (Rc::clone(&store), Rc::clone(&store));
         let world = World {
             now: START,
             local,
@@ -88,6 +90,8 @@ impl Sim {
             deleted: BTreeSet::new(),
             poisoned: BTreeSet::new(),
             number: 0,
+            untold: BTreeSet::new(),
+            linked: Box::new(move |id| !links.links_with(id).unwrap().is_empty()),
             late: Vec::new(),
             writes: 0,
             calls: 0,
@@ -102,7 +106,8 @@ impl Sim {
                 seen.open_intents().unwrap().iter().any(|open| open.intent.op == op)
             }),
         };
-        let options = Options { ablation, ..Options::default() };
+        let reread = if faults.lost_feed { REREAD } else { Options::default().reread };
+        let options = Options { ablation, reread, ..Options::default() };
         let mut sim = Sim { world: RefCell::new(world), store, plan: plan(variant), variant, options };
         sim.world.get_mut().say(|| format!("{variant:?} {faults:?} skew {skew:?} local {local}"));
         sim
@@ -184,6 +189,9 @@ impl Sim {
             let mut world = self.world.borrow_mut();
             world.say(|| "=== quiet".to_owned());
             (world.chaos, world.people) = (false, false);
+            if world.faults.lost_feed {
+                world.now += 2 * REREAD;
+            }
         }
         let mut idle = 0;
         for _ in 0..QUIET {

@@ -41,6 +41,7 @@ pub struct Faults {
     pub poison: bool,
     pub deletes: bool,
     pub skew: bool,
+    pub lost_feed: bool,
 }
 
 impl Faults {
@@ -66,6 +67,7 @@ impl Faults {
             poison: on(),
             deletes: on(),
             skew: on(),
+            lost_feed: on(),
         }
     }
 }
@@ -101,6 +103,10 @@ pub struct World {
     pub deleted: BTreeSet<String>,
     pub poisoned: BTreeSet<String>,
     pub number: u32,
+    /// Changes that no feed ever tells of: object, id, stamp.
+    pub untold: BTreeSet<(usize, String, i64)>,
+    /// Whether a record is linked, asked when it is edited.
+    pub linked: Box<dyn Fn(&str) -> bool>,
     /// Requests that land later.
     pub late: Vec<(i64, Request)>,
     pub writes: u64,
@@ -214,6 +220,11 @@ impl World {
             self.fresh("v")
         };
         self.edit_to(object, id, field, &text);
+        if self.chaos && self.faults.lost_feed && self.chance.permille(150) && (self.linked)(id) {
+            let stamp = self.crm.tables[object].rows[id].modified;
+            self.say(|| "   and no feed tells of it".to_owned());
+            self.untold.insert((object, id.to_owned(), stamp));
+        }
     }
 
     pub fn edit_to(&mut self, object: usize, id: &str, field: usize, text: &str) {
@@ -526,6 +537,7 @@ impl World {
             .iter()
             .filter(|(_, row)| row.archived.is_none() && row.modified >= since.0 && row.visible <= self.now)
             .map(|(id, row)| (row.modified, id.clone()))
+            .filter(|(at, id)| !self.untold.contains(&(object, id.clone(), *at)))
             .collect();
         all.sort();
         let repeated = self.chaos && self.faults.pages && self.chance.permille(100);
