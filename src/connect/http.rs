@@ -28,17 +28,22 @@ pub struct Http {
     kind: SystemKind,
 }
 
+/// What every HTTP client of the process needs before it is built.
+pub fn provide_cryptography() {
+    static PROVIDER: Once = Once::new();
+    PROVIDER.call_once(|| {
+        // Fails only when another provider is installed already, which serves as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+}
+
 impl Http {
     /// `origin` as [`hosts::origin`] gives it.
     ///
     /// # Errors
     /// The machine has no trusted roots, in words.
     pub fn new(kind: SystemKind, origin: &str) -> Result<Self, TransportError> {
-        static PROVIDER: Once = Once::new();
-        PROVIDER.call_once(|| {
-            // Fails only when another provider is installed already, which serves as well.
-            let _ = rustls::crypto::ring::default_provider().install_default();
-        });
+        provide_cryptography();
         let loopback = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
         let mut builder = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())

@@ -72,6 +72,7 @@ impl Show<'_> {
     /// A call that only the sandbox has.
     fn ask(&self, endpoint: &Endpoint, method: &str, path: &str, body: &Json) -> Result<Json, CliError> {
         let failed = |why: String| CliError::Remote { message: format!("the sandbox: {why}"), help: None };
+        crate::connect::http::provide_cryptography();
         block_on(async {
             let client =
                 reqwest::Client::builder().no_proxy().build().map_err(|error| failed(error.to_string()))?;
