@@ -70,8 +70,6 @@ pub struct Decision {
 pub struct Options {
     /// Syncs to run; empty = all.
     pub syncs: Vec<SyncId>,
-    /// Syncs that are left out because their Sales Navigator is not at work.
-    pub idle: Vec<SyncId>,
     /// Read every record again instead of the changed ones.
     pub full: bool,
     /// Only this part of the work.
@@ -91,7 +89,6 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             syncs: Vec::new(),
-            idle: Vec::new(),
             full: false,
             only: Only::Everything,
             decision: None,
@@ -139,6 +136,8 @@ pub struct Session<'d> {
     /// Operations written to the journal so far.
     pub issued: u64,
     pub programs: Vec<SyncProgram<'d>>,
+    /// Syncs that are left out because their Sales Navigator is not at work.
+    pub idle: BTreeSet<SyncId>,
     pub shapes: Vec<Shape>,
     pub systems: Systems<'d>,
     pub world: World,
@@ -164,6 +163,7 @@ impl<'d> Session<'d> {
             started: deps.timer.now(),
             issued: 0,
             programs,
+            idle: super::linkedin::cycle::idle(deps).into_iter().collect(),
             shapes: world::shapes(plan),
             systems: Systems {
                 remotes: deps.remotes.clone(),
@@ -208,7 +208,7 @@ impl<'d> Session<'d> {
     pub fn chosen(&self) -> Vec<SyncId> {
         let all = self.programs.iter().map(|program| program.id);
         let asked = |id: &SyncId| self.options.syncs.is_empty() || self.options.syncs.contains(id);
-        all.filter(|id| asked(id) && !self.options.idle.contains(id)).collect()
+        all.filter(|id| asked(id) && !self.idle.contains(id)).collect()
     }
 
     pub fn facts(&self) -> Facts<'_> {

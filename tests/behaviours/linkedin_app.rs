@@ -486,6 +486,7 @@ fn a_pause_loses_nothing() {
     let report = world.json(&["run", "--format", "json"]);
     assert_eq!(report["counts"]["created"], 0);
     assert!(world.told(0, &["status"]).contains("paused"));
+    world.told(0, &["verify"]);
     world.told(0, &["resume"]);
     assert_eq!(world.json(&["run", "--format", "json"])["counts"]["created"], 1);
     world.told(0, &["uninstall", "--confirm", "uninstall salesnav"]);

@@ -319,7 +319,10 @@ fn two_matches_are_independent() {
 /// Not registered by number: both demos run to their end, where nothing is left to do.
 pub fn demos_end_well() {
     for (variant, parts) in [
-        ("linkedin", ["list \"HubSpot contacts\"", "LinkedIn's influence on deals", "nothing to do"]),
+        (
+            "linkedin",
+            ["list \"HubSpot contacts\"", "LinkedIn's influence on deals", "Again: nothing is left to do"],
+        ),
         ("writeback", ["Task", "view in CRM", "two-way; writeback: on"]),
     ] {
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_twinmap"))

@@ -18,20 +18,20 @@ pub fn navigator_of(plan: &SyncPlan, id: SyncId) -> Option<SystemId> {
     ends.filter_map(|object| plan.object(object).map(|object| object.system)).find(|id| all.contains(id))
 }
 
-/// The options without the syncs of a Sales Navigator that is not at work.
+/// The syncs of a Sales Navigator that is not at work; no run looks at them.
+pub fn idle(deps: &Deps<'_>) -> Vec<SyncId> {
+    let connected = |system: SystemId| deps.remotes.get(system.index()).is_some_and(Option::is_some);
+    let ids = (0..deps.plan.syncs.len()).filter_map(|index| u32::try_from(index).ok().map(SyncId));
+    ids.filter(|id| navigator_of(deps.plan, *id).is_some_and(|system| !connected(system))).collect()
+}
+
+/// The options of a run that leaves due what an idle sync has missed, when it ran before.
 pub fn without_idle(deps: &Deps<'_>, options: &Options) -> EngineResult<Options> {
     let plan = deps.plan;
+    let idle = idle(deps);
     let ids = (0..plan.syncs.len()).filter_map(|index| u32::try_from(index).ok().map(SyncId));
-    let mut idle = Vec::new();
-    let mut rest = Vec::new();
-    for id in ids {
-        let connected = |system: SystemId| deps.remotes.get(system.index()).is_some_and(Option::is_some);
-        match navigator_of(plan, id) {
-            Some(system) if !connected(system) => idle.push(id),
-            _ => rest.push(id),
-        }
-    }
-    let mut options = Options { idle: idle.clone(), ..options.clone() };
+    let rest: Vec<SyncId> = ids.filter(|id| !idle.contains(id)).collect();
+    let mut options = options.clone();
     for id in idle {
         let name = plan.sync(id).map_or("", |sync| sync.name.as_str());
         // What it has missed stays due.
@@ -66,7 +66,9 @@ pub async fn run(
         deps.store.put_run(row)?;
     }
     let result = after(nav, &report.run.clone(), &mut told).await;
-    let held: u64 = told.writebacks.iter().map(super::WritebackReport::held_in_all).sum();
+    // Where the admin's switch is off nobody waits for anything.
+    let off = |item: &super::WritebackReport| item.held.get("writeback-off").copied().unwrap_or(0);
+    let held: u64 = told.writebacks.iter().map(|item| item.held_in_all() - off(item)).sum();
     if result.is_err() {
         report.outcome = RunOutcome::Failed;
     } else if held > 0 && report.outcome == RunOutcome::Ok {
