@@ -163,6 +163,10 @@ impl<'p> Mapping<'p> {
             done.tally.skipped += 1;
             return;
         }
+        if let Some(key) = found.twice {
+            let detail = "the key stands there twice; the last one counts".to_owned();
+            done.bad(number, Some(&id), Some(key), "key-twice", detail);
+        }
         let Some(at) = self.source_of(found) else {
             let name = found.attributes.map(kind_of).unwrap_or_default();
             let detail = format!("this sync does not read records of `{name}`");

@@ -9,6 +9,7 @@ mod map;
 mod pipe;
 mod read;
 pub mod reconcile;
+mod scan;
 
 pub use lines::LONGEST;
 pub use map::{BadEnd, Mapping};

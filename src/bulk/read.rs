@@ -7,6 +7,7 @@ use serde::Deserializer as _;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::scan::{Puzzled, Quoted, Scan};
 use crate::plan::ir::Object;
 use crate::schema::SystemKind;
 
@@ -46,6 +47,8 @@ pub struct Found<'a> {
     pub gone: bool,
     /// HubSpot: there is a `properties` object.
     pub properties: bool,
+    /// The key of a field that stands there twice; the last one counts.
+    pub twice: Option<&'a str>,
 }
 
 fn add(into: &mut Vec<Vec<(String, Place)>>, name: &str, place: Place) {
@@ -109,12 +112,69 @@ impl Keys {
     /// # Errors
     /// The text is not one JSON object.
     pub fn read<'a>(&self, text: &'a str, found: &mut Found<'a>) -> Result<(), serde_json::Error> {
-        *found = Found { slots: std::mem::take(&mut found.slots), ..Found::default() };
-        found.slots.clear();
-        found.slots.resize(self.slots, None);
+        let mut scan = Scan::new(text);
+        if self.object(&mut scan, found).and_then(|()| scan.end()).is_ok() {
+            return Ok(());
+        }
+        // Whoever takes more time knows better, and says what is wrong.
+        self.clear(found);
         let mut reader = serde_json::Deserializer::from_str(text);
         reader.deserialize_map(Members { keys: self, table: &self.top, found })?;
         reader.end()
+    }
+
+    fn clear(&self, found: &mut Found<'_>) {
+        *found = Found { slots: std::mem::take(&mut found.slots), ..Found::default() };
+        found.slots.clear();
+        found.slots.resize(self.slots, None);
+    }
+
+    /// Reads the object at which `scan` stands, and goes behind it.
+    pub fn object<'a>(&self, scan: &mut Scan<'a>, found: &mut Found<'a>) -> Result<(), Puzzled> {
+        self.clear(found);
+        scan.open()?;
+        let mut first = true;
+        while let Some(key) = scan.key(first)? {
+            first = false;
+            let found_at = places(&self.top, key)?;
+            if found_at.0 != Place::Properties {
+                let raw = scan.value()?;
+                self.put_both(found_at, key, raw, found);
+                continue;
+            }
+            if !scan.at_object() || std::mem::replace(&mut found.properties, true) {
+                return Err(Puzzled);
+            }
+            scan.open()?;
+            let mut first = true;
+            while let Some(key) = scan.key(first)? {
+                first = false;
+                let found_at = places(&self.nested, key)?;
+                let raw = scan.value()?;
+                self.put_both(found_at, key, raw, found);
+            }
+        }
+        Ok(())
+    }
+
+    fn put_both<'a>(
+        &self,
+        (one, other): (Place, Option<Place>),
+        key: Quoted<'a>,
+        raw: &'a str,
+        found: &mut Found<'a>,
+    ) {
+        if let Place::Slot(index) = one
+            && found.slots.get(index).is_some_and(Option::is_some)
+        {
+            found.twice = Some(key.inner);
+        }
+        if one != Place::Other {
+            self.put(one, raw, found);
+        }
+        if let Some(other) = other {
+            self.put(other, raw, found);
+        }
     }
 
     fn put<'a>(&self, place: Place, raw: &'a str, found: &mut Found<'a>) {
@@ -138,6 +198,21 @@ impl Keys {
             Place::Properties | Place::Other => {}
         }
     }
+}
+
+/// Where a key's value goes, by one table.
+fn places(table: &[Vec<(String, Place)>], key: Quoted<'_>) -> Result<(Place, Option<Place>), Puzzled> {
+    if !key.escaped {
+        return Ok(named(table, key.inner));
+    }
+    let name: String = serde_json::from_str(&format!("\"{}\"", key.inner)).map_err(|_| Puzzled)?;
+    Ok(named(table, &name))
+}
+
+fn named(table: &[Vec<(String, Place)>], key: &str) -> (Place, Option<Place>) {
+    let bucket = table.get(key.len()).map_or(&[][..], Vec::as_slice);
+    let mut hits = bucket.iter().filter(|(name, _)| name == key).map(|(_, place)| *place);
+    (hits.next().unwrap_or(Place::Other), hits.next())
 }
 
 /// The text of a field of a parent; a parent that is null makes its fields null.
@@ -219,9 +294,7 @@ impl Visitor<'_> for Key<'_> {
     }
 
     fn visit_str<E: Error>(self, key: &str) -> Result<Self::Value, E> {
-        let bucket = self.table.get(key.len()).map_or(&[][..], Vec::as_slice);
-        let mut hits = bucket.iter().filter(|(name, _)| name == key).map(|(_, place)| *place);
-        Ok((hits.next().unwrap_or(Place::Other), hits.next()))
+        Ok(named(self.table, key))
     }
 }
 

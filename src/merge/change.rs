@@ -122,6 +122,17 @@ impl Summary {
         self.conflicts += change.fields.iter().filter(|field| field.conflict).count() as u64;
     }
 
+    pub fn add(&mut self, other: &Summary) {
+        self.create += other.create;
+        self.update += other.update;
+        self.delete += other.delete;
+        self.associate += other.associate;
+        self.skip += other.skip;
+        self.hold += other.hold;
+        self.ambiguous += other.ambiguous;
+        self.conflicts += other.conflicts;
+    }
+
     pub fn leave(&mut self, skip: &Skip) {
         match skip.reason.as_str() {
             "held" | "waiting" | super::pair::CONFLICT => self.hold += 1,

@@ -20,6 +20,7 @@ use super::digest::Rows;
 use super::index::{NONE, id_hash};
 use super::record::{Bad, Reader, bare, modified, told};
 use crate::bulk::read::Found;
+use crate::bulk::scan::{Puzzled, Scan};
 use crate::interp::{Context, RowValue, SyncProgram};
 use crate::plan::ir::{Side as At, SyncPlan};
 use crate::record::Record;
@@ -95,6 +96,13 @@ impl Base {
     }
 }
 
+/// Whether the times of the agreed records are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stamps {
+    Not,
+    Read,
+}
+
 /// The agreed values of a pair, and what else the base knows of it.
 #[derive(Debug, Default)]
 pub struct Agreed {
@@ -129,6 +137,9 @@ pub struct Lines<'b, 'p> {
 impl Lines<'_, '_> {
     /// What a line is about; `None` = another sync's.
     pub fn known(&self, text: &str, (at, length): (u64, u32)) -> Result<Option<Known>, Bad> {
+        if let Ok(known) = self.pair(text, Known { at, length, ..Known::default() }) {
+            return Ok(Some(known));
+        }
         let line: Line<'_> = serde_json::from_str(text).map_err(|error| ("invalid-json", told(&error)))?;
         let mut known = Known { at, length, ..Known::default() };
         if line.sync.is_some_and(|sync| sync != self.program.sync.name) {
@@ -155,6 +166,29 @@ impl Lines<'_, '_> {
             }
         }
         Ok(Some(known))
+    }
+
+    /// A pair in one go; whatever is not so plain is left to others.
+    fn pair(&self, text: &str, mut known: Known) -> Result<Known, Puzzled> {
+        let [rows] = self.rows else { return Err(Puzzled) };
+        let (mut scan, mut found, mut first) = (Scan::new(text), Found::default(), true);
+        scan.open()?;
+        while let Some(key) = scan.key(first)? {
+            first = false;
+            let (side, hash, plain) = match key.inner {
+                "left" => (At::Left, &mut known.left, &mut known.plain_left),
+                "right" => (At::Right, &mut known.right, &mut known.plain_right),
+                _ => return Err(Puzzled),
+            };
+            if *hash != 0 || !scan.at_object() {
+                return Err(Puzzled);
+            }
+            let named = self.reader(side).within(&mut scan, &mut found)?;
+            *hash = id_hash(self.seed, &named.id);
+            *plain = rows.plain(self.seed, side, &found);
+        }
+        scan.end()?;
+        if known.left == 0 || known.right == 0 { Err(Puzzled) } else { Ok(known) }
     }
 
     fn reader(&self, side: At) -> &Reader<'_> {
@@ -192,20 +226,22 @@ impl Lines<'_, '_> {
     }
 
     /// The agreed values of a pair of `arm`.
-    pub fn agreed(&self, context: &dyn Context, arm: usize, texts: &[String]) -> Agreed {
+    pub fn agreed(&self, context: &dyn Context, arm: usize, texts: &[String], stamps: Stamps) -> Agreed {
         let mut agreed = Agreed::default();
         let (mut left, mut right) = (None, None);
         for text in texts {
             let Ok(line) = serde_json::from_str::<Line<'_>>(text) else { continue };
             match (line.left, line.right) {
                 (None, None) => match self.side_of(line.properties.is_some()) {
-                    Ok(At::Left) => left = self.whole(At::Left, text, &mut agreed),
-                    Ok(At::Right) => right = self.whole(At::Right, text, &mut agreed),
+                    Ok(At::Left) => left = self.whole(At::Left, text, &mut agreed, stamps),
+                    Ok(At::Right) => right = self.whole(At::Right, text, &mut agreed, stamps),
                     Err(_) => {}
                 },
                 (one, other) => {
-                    left = one.and_then(|one| self.whole(At::Left, one.get(), &mut agreed)).or(left);
-                    right = other.and_then(|other| self.whole(At::Right, other.get(), &mut agreed)).or(right);
+                    left = one.and_then(|one| self.whole(At::Left, one.get(), &mut agreed, stamps)).or(left);
+                    right = other
+                        .and_then(|other| self.whole(At::Right, other.get(), &mut agreed, stamps))
+                        .or(right);
                 }
             }
             self.values(arm, line.bases, &mut agreed);
@@ -214,7 +250,7 @@ impl Lines<'_, '_> {
         agreed
     }
 
-    fn whole(&self, side: At, raw: &str, agreed: &mut Agreed) -> Option<Record> {
+    fn whole(&self, side: At, raw: &str, agreed: &mut Agreed, stamps: Stamps) -> Option<Record> {
         if !raw.starts_with('{') {
             return None;
         }
@@ -223,9 +259,10 @@ impl Lines<'_, '_> {
         let named = reader.single(raw, &mut found).ok()?;
         // A value that its field can't have is no value that anybody agreed on.
         let record = reader.record(&named, &found, &mut |_, _| {});
-        match side {
-            At::Left => agreed.stamps.0 = modified(raw),
-            At::Right => agreed.stamps.1 = modified(raw),
+        match (side, stamps) {
+            (_, Stamps::Not) => {}
+            (At::Left, Stamps::Read) => agreed.stamps.0 = modified(raw),
+            (At::Right, Stamps::Read) => agreed.stamps.1 = modified(raw),
         }
         Some(record)
     }
@@ -315,7 +352,7 @@ impl Look {
         lines: &Lines<'_, '_>,
         context: &dyn Context,
         arm: usize,
-        known: &[Known],
+        (known, stamps): (&[Known], Stamps),
     ) -> io::Result<Agreed> {
         match self {
             Look::Nothing => Ok(Agreed::default()),
@@ -324,7 +361,7 @@ impl Look {
                 for known in known {
                     texts.push(open.again(known.at, known.length)?.to_owned());
                 }
-                Ok(lines.agreed(context, arm, &texts))
+                Ok(lines.agreed(context, arm, &texts, stamps))
             }
             Look::State(store) => {
                 let Some(known) = known.first() else { return Ok(Agreed::default()) };

@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::str::from_utf8;
 
 use memchr::{memchr, memchr_iter, memrchr};
 
@@ -122,8 +123,31 @@ impl Open {
 }
 
 impl<'a> Block<'a> {
-    /// Each line without its end, and where it begins in the file.
-    pub fn lines(self) -> impl Iterator<Item = (u64, &'a [u8])> {
+    /// Bytes of the file that it holds.
+    pub fn length(&self) -> u64 {
+        self.text.len() as u64
+    }
+
+    /// Each line without its end and without the byte order mark of a file, and where it begins in the file; or how
+    /// many bytes of it are UTF-8.
+    pub fn texts(self) -> impl Iterator<Item = (u64, Result<&'a str, usize>)> {
+        let whole = from_utf8(self.text).ok();
+        self.lines().map(move |(at, line)| {
+            // One check for all lines is quicker than one for each.
+            let within = usize::try_from(at - self.at).unwrap_or(usize::MAX);
+            let text = whole.and_then(|text| text.get(within..within + line.len()));
+            let text = text.map_or_else(|| from_utf8(line).map_err(|error| error.valid_up_to()), Ok);
+            match (at, text) {
+                (0, Ok(text)) => match text.strip_prefix('\u{feff}') {
+                    Some(rest) => ((text.len() - rest.len()) as u64, Ok(rest)),
+                    None => (0, Ok(text)),
+                },
+                (at, text) => (at, text),
+            }
+        })
+    }
+
+    fn lines(self) -> impl Iterator<Item = (u64, &'a [u8])> {
         let (mut begin, length) = (0, self.text.len());
         let ends = memchr_iter(b'\n', self.text).chain(std::iter::once(length));
         ends.filter_map(move |end| {

@@ -40,6 +40,8 @@ pub struct Rows<'p> {
     lines: Vec<Line<'p>>,
     /// Fields whose texts tell that nothing changed since the base, per side.
     plain: [Vec<usize>; 2],
+    /// Fields that [`Asked::Always`] reads, per side; `None` = any.
+    always: Option<[Vec<usize>; 2]>,
 }
 
 /// One record's number.
@@ -99,7 +101,14 @@ impl<'p> Rows<'p> {
             fields
         };
         let plain = [plain(|row| row.left), plain(|row| row.right)];
-        Rows { arm, lines, plain }
+        let always = always_read(&lines);
+        Rows { arm, lines, plain, always }
+    }
+
+    /// The fields that have to be read to ask [`Asked::Always`]; `None` = all of them.
+    pub fn always_read(&self, side: Side) -> Option<&[usize]> {
+        let fields = self.always.as_ref()?;
+        fields.get(usize::from(side == Side::Right)).map(Vec::as_slice)
     }
 
     /// Whether records that did not change since the base still have to be evaluated.
@@ -265,6 +274,38 @@ fn slot(record: &Record, field: Option<crate::plan::ir::FieldId>) -> Option<Valu
         Some(field) => record.slot(field.index()).cloned(),
         None => Some(Value::Null),
     }
+}
+
+/// Fields that the rows read which are asked always, per side.
+fn always_read(lines: &[Line<'_>]) -> Option<[Vec<usize>; 2]> {
+    let mut fields = [Vec::new(), Vec::new()];
+    let [left, right] = &mut fields;
+    let mut whole = false;
+    for line in lines.iter().filter(|line| line.always && line.role != Role::Off) {
+        left.extend(line.row.left.map(|field| field.index()));
+        right.extend(line.row.right.map(|field| field.index()));
+        for transfer in [&line.row.to_right, &line.row.to_left].into_iter().flatten() {
+            for expr in std::iter::once(&transfer.expr).chain(&transfer.when) {
+                visit(expr, &mut |part| match part {
+                    Expr::Field { side: Side::Left, field } => left.push(field.index()),
+                    Expr::Field { side: Side::Right, field } => right.push(field.index()),
+                    // They look at more of the record than they name.
+                    Expr::MapStage { .. }
+                    | Expr::MapScope { .. }
+                    | Expr::Associated { .. }
+                    | Expr::InList(_)
+                    | Expr::IsPrivate(_)
+                    | Expr::Linked { .. } => whole = true,
+                    _ => {}
+                });
+            }
+        }
+    }
+    for fields in &mut fields {
+        fields.sort_unstable();
+        fields.dedup();
+    }
+    (!whole).then_some(fields)
 }
 
 fn has_stage(expr: &Expr) -> bool {

@@ -239,18 +239,8 @@ impl<'p> Setup<'p> {
         };
         let mut number = 0;
         crew.run(&mut |verdicts| {
-            for mut change in verdicts.changes {
-                number += 1;
-                change.id = format!("c{number}");
-                totals.summary.count(&change);
-                serde_json::to_writer(&mut *wanted.out, &change)?;
-                wanted.out.write_all(b"\n")?;
-            }
-            for skip in verdicts.skips {
-                totals.summary.leave(&skip);
-                serde_json::to_writer(&mut *wanted.out, &skip)?;
-                wanted.out.write_all(b"\n")?;
-            }
+            totals.summary.add(&verdicts.summary);
+            verdicts.write(&mut number, &mut *wanted.out)?;
             for trouble in verdicts.trouble {
                 totals.problems += 1;
                 (wanted.bad)(&trouble)?;

@@ -1,7 +1,6 @@
 //! The first look at the exports and the base: each record once, in parallel, to the few bytes that are kept of it.
 
 use std::io;
-use std::str::from_utf8;
 
 use super::base::{Base, Known, Lines};
 use super::blocks::{Export, Open};
@@ -124,21 +123,19 @@ impl Look<'_, '_> {
         let reader = if file == "left" { &self.setup.left } else { &self.setup.right };
         let Hand { open, context } = hand;
         let block = open.block(number)?;
-        let mut done: Done<Batch> = Done::default();
+        let mut done: Done<Batch> = Done { bytes: block.length(), ..Done::default() };
         let mut found = Found::default();
-        for (at, bytes) in block.lines() {
+        for (at, text) in block.texts() {
             let line = done.lines;
             done.lines += 1;
-            done.bytes += bytes.len() as u64 + 1;
-            let text = match text(bytes, at == 0) {
-                Ok(text) if text.trim_ascii().is_empty() => continue,
+            let text = match text {
+                Ok(text) if text.trim_ascii_start().is_empty() => continue,
                 Ok(text) => text,
-                Err(bad) => {
-                    done.trouble.push(trouble(file, line, None, bad));
+                Err(valid) => {
+                    done.trouble.push(trouble(file, line, None, not_utf8(valid)));
                     continue;
                 }
             };
-            let at = at + (bytes.len() - text.len()) as u64;
             let (batch, told) = (&mut done.found, &mut done.trouble);
             reader.line(text, &mut found, &mut |within, length, read| match read {
                 Err(bad) => told.push(trouble(file, line, None, bad)),
@@ -150,6 +147,12 @@ impl Look<'_, '_> {
                         told.push(wrong);
                     };
                     let (mut entry, keys) = one(found, &named, context, &mut wrong);
+                    if let Some(key) = named.twice {
+                        let detail = "the key stands there twice; the last one counts".to_owned();
+                        let mut twice = trouble(file, line, Some(id), ("key-twice", detail));
+                        twice.field = Some(key.to_owned());
+                        told.push(twice);
+                    }
                     entry.flags |= if named.gone { flag::GONE } else { 0 };
                     batch.push(line, id, self.seed, entry.placed(at + within as u64, length));
                     batch.keys.extend(keys);
@@ -182,9 +185,16 @@ impl Look<'_, '_> {
         if same && linked && !setup.always {
             return (entry, keys);
         }
+        let desk = Desk { program: &setup.program, context, seed: self.seed };
+        if let (true, true, [rows]) = (same, linked, setup.rows.as_slice())
+            && let Some(fields) = rows.always_read(At::Left)
+        {
+            let record = setup.left.part(named, found, fields);
+            entry.take(rows.left(&desk, Asked::Always, &record));
+            return (entry, keys);
+        }
         let record = setup.left.record(named, found, told);
         entry.flags |= flag::TOLD;
-        let desk = Desk { program: &setup.program, context, seed: self.seed };
         match setup.program.route(context, &record) {
             Some(arm) => entry.arm = u8::try_from(arm).unwrap_or(u8::MAX),
             None => entry.flags |= flag::NO_ROUTE,
@@ -197,9 +207,7 @@ impl Look<'_, '_> {
             entry.flags |= flag::ALL_ROWS;
         }
         if let Some(rows) = setup.rows.get(usize::from(entry.arm)) {
-            let Sum { sum, mask, odd } = rows.left(&desk, asked, &record);
-            (entry.sum, entry.mask) = (sum, mask);
-            entry.flags |= if odd { flag::ODD } else { 0 };
+            entry.take(rows.left(&desk, asked, &record));
         }
         (entry, keys)
     }
@@ -234,6 +242,13 @@ impl Look<'_, '_> {
             entry.flags |= flag::SAME;
             return (entry, keys);
         }
+        let desk = Desk { program: &setup.program, context, seed: self.seed };
+        let part = rows.always_read(At::Right).filter(|_| linked && same && settled);
+        if let (Some(fields), Some(left)) = (part, left.filter(|left| left.arm == entry.arm)) {
+            let answer = rows.right(&desk, Asked::Always, left.mask, &setup.right.part(named, found, fields));
+            entry.flags |= if answer.is_agreed(left) { flag::SAME } else { 0 };
+            return (entry, keys);
+        }
         let record = setup.right.record(named, found, told);
         entry.flags |= flag::TOLD;
         if !linked {
@@ -253,11 +268,8 @@ impl Look<'_, '_> {
         if asked == Asked::Always && !same {
             return (entry, keys);
         }
-        let desk = Desk { program: &setup.program, context, seed: self.seed };
         let answer = rows.right(&desk, asked, left.mask, &record);
-        if answer.sum == left.sum && !answer.odd && left.flags & flag::ODD == 0 {
-            entry.flags |= flag::SAME;
-        }
+        entry.flags |= if answer.is_agreed(left) { flag::SAME } else { 0 };
         (entry, keys)
     }
 
@@ -304,6 +316,20 @@ impl Look<'_, '_> {
     }
 }
 
+impl Entry {
+    fn take(&mut self, sum: Sum) {
+        (self.sum, self.mask) = (sum.sum, sum.mask);
+        self.flags |= if sum.odd { flag::ODD } else { 0 };
+    }
+}
+
+impl Sum {
+    /// Whether this answer says that nothing has to be written.
+    fn is_agreed(self, left: &Entry) -> bool {
+        self.sum == left.sum && !self.odd && left.flags & flag::ODD == 0
+    }
+}
+
 /// Told of a field's value that the field can't have.
 type Told<'t> = dyn FnMut(&str, String) + 't;
 
@@ -346,15 +372,14 @@ pub fn base(
 fn base_block(open: &mut Open, number: usize, lines: &Lines<'_, '_>) -> io::Result<Done<Vec<(u64, Known)>>> {
     let block = open.block(number)?;
     let mut done: Done<Vec<(u64, Known)>> = Done::default();
-    for (at, bytes) in block.lines() {
+    done.bytes = block.length();
+    for (at, text) in block.texts() {
         let line = done.lines;
         done.lines += 1;
-        done.bytes += bytes.len() as u64 + 1;
-        let read = text(bytes, at == 0).and_then(|text| {
-            if text.trim_ascii().is_empty() {
+        let read = text.map_err(not_utf8).and_then(|text| {
+            if text.trim_ascii_start().is_empty() {
                 return Ok(None);
             }
-            let at = at + (bytes.len() - text.len()) as u64;
             lines.known(text, (at, u32::try_from(text.len()).unwrap_or(u32::MAX)))
         });
         match read {
@@ -371,11 +396,8 @@ fn base_block(open: &mut Open, number: usize, lines: &Lines<'_, '_>) -> io::Resu
     Ok(done)
 }
 
-/// A line's text; at the beginning of a file without its byte order mark.
-fn text(bytes: &[u8], first: bool) -> Result<&str, Bad> {
-    let bytes = if first { bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes) } else { bytes };
-    from_utf8(bytes)
-        .map_err(|error| ("invalid-utf8", format!("no UTF-8, from byte {} on", error.valid_up_to() + 1)))
+fn not_utf8(valid: usize) -> Bad {
+    ("invalid-utf8", format!("no UTF-8, from byte {} on", valid + 1))
 }
 
 fn trouble(file: &'static str, line: u64, id: Option<&str>, (reason, detail): Bad) -> Trouble {

@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
 use crate::bulk::read::{Found, Keys};
+use crate::bulk::scan::{Puzzled, Scan};
 use crate::plan::ir::{Object, ObjectId, SyncPlan};
 use crate::record::{HistoryEntry, Life, Record, RecordId};
 use crate::schema::SystemKind;
@@ -28,8 +29,8 @@ pub struct Trouble {
     pub id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
-    /// A stable word: `invalid-json`, `invalid-utf8`, `too-long`, `id-twice`, `no-record`, `other-object`,
-    /// `wrong-type`.
+    /// A stable word: `invalid-json`, `invalid-utf8`, `too-long`, `id-twice`, `key-twice`, `no-record`,
+    /// `other-object`, `wrong-type`.
     pub reason: &'static str,
     pub detail: String,
 }
@@ -59,6 +60,8 @@ pub struct Named<'a> {
     pub id: Cow<'a, str>,
     pub kind: usize,
     pub gone: bool,
+    /// A field's key that stands there twice.
+    pub twice: Option<&'a str>,
 }
 
 impl<'p> Reader<'p> {
@@ -99,6 +102,13 @@ impl<'p> Reader<'p> {
         }
     }
 
+    /// The record at which `scan` stands, of a side that has one object.
+    pub fn within<'a>(&self, scan: &mut Scan<'a>, found: &mut Found<'a>) -> Result<Named<'a>, Puzzled> {
+        let [only] = self.kinds.as_slice() else { return Err(Puzzled) };
+        only.keys.object(scan, found)?;
+        self.name("", found).map_err(|_| Puzzled)
+    }
+
     /// One record's text that was read before.
     pub fn single<'a>(&self, text: &'a str, found: &mut Found<'a>) -> Result<Named<'a>, Bad> {
         let Some(first) = self.kinds.first() else { return Err(("no-record", String::new())) };
@@ -120,13 +130,13 @@ impl<'p> Reader<'p> {
             })?,
             None => 0,
         };
-        let gone = found.gone;
+        let (gone, twice) = (found.gone, found.twice);
         if kind > 0
             && let Some(other) = self.kinds.get(kind)
         {
             other.keys.read(text, found).map_err(|error| ("invalid-json", told(&error)))?;
         }
-        Ok(Named { id, kind, gone })
+        Ok(Named { id, kind, gone, twice: twice.or(found.twice) })
     }
 
     /// The fields of a record that was just read; `bad` is told of values that their fields can't have.
@@ -149,6 +159,19 @@ impl<'p> Reader<'p> {
             record.life = Life::Deleted;
         }
         record
+    }
+
+    /// The same for some of the fields; the others are absent, and nothing is told.
+    pub fn part(&self, named: &Named<'_>, found: &Found<'_>, wanted: &[usize]) -> Record {
+        let fields = self.kinds.get(named.kind).map_or(&[][..], |kind| &kind.object.fields);
+        let mut slots = vec![None; fields.len()];
+        for index in wanted {
+            let raw = found.slots.get(*index).copied().flatten();
+            if let (Some(raw), Some(field), Some(slot)) = (raw, fields.get(*index), slots.get_mut(*index)) {
+                *slot = wire::decode_raw(self.system, &field.ty, raw).ok();
+            }
+        }
+        Record::new(RecordId::new(&*named.id), slots)
     }
 
     /// Stamps and property history, which few records are asked for.

@@ -3,30 +3,71 @@
 //! Invariant: a pair is merged exactly as a run would merge it; what a run could only learn from the CRM (links of other
 //! syncs, lists, associated records) is not known here and held or left out, never guessed.
 
-use std::io;
+use std::io::{self, Write};
 
-use super::base::{Agreed, Known, Lines, Look};
+use super::base::{Agreed, Known, Lines, Look, Stamps};
 use super::blocks::Open;
 use super::context::Linked;
 use super::index::{Entry, NONE, flag};
 use super::pairing::Pairing;
-use super::record::{Named, Reader, Trouble};
+use super::record::{Reader, Trouble};
 use crate::bulk::read::Found;
 use crate::interp::{Context, FilterOutcome, SyncProgram};
 use crate::merge::change::{self, Action, Change, FieldChange, Skip};
 use crate::merge::pair::Merger;
-use crate::merge::{Held, Pair, PairOutcome};
+use crate::merge::{Held, Pair, PairOutcome, Summary};
 use crate::plan::ir::{Arm, Delete, ObjectId, Side, SyncPlan};
-use crate::record::{Life, Record, RecordId};
+use crate::record::{Life, Record};
 
-/// What some records came to.
+/// What some records came to, in their order.
 #[derive(Debug, Default)]
 pub struct Verdicts {
-    /// In the order of the records, without their final numbers.
-    pub changes: Vec<Change>,
-    pub skips: Vec<Skip>,
+    /// Lines of changes (from behind the number) and skips, one after the other.
+    text: Vec<u8>,
+    /// Where each line ends, and whether it is a change.
+    ends: Vec<(usize, bool)>,
+    pub summary: Summary,
     pub trouble: Vec<Trouble>,
 }
+
+impl Verdicts {
+    fn change(&mut self, change: &Change) {
+        self.summary.count(change);
+        self.line(change, true);
+    }
+
+    fn line(&mut self, line: &impl serde::Serialize, is_change: bool) {
+        let before = self.text.len();
+        // Writing to memory can't fail; half a line must not come out all the same.
+        if serde_json::to_writer(&mut self.text, line).is_err() {
+            self.text.truncate(before);
+            return;
+        }
+        self.text.push(b'\n');
+        self.ends.push((self.text.len(), is_change));
+    }
+
+    /// Writes the lines; changes are numbered from behind `number`.
+    pub fn write(&self, number: &mut u64, out: &mut dyn Write) -> io::Result<()> {
+        let mut from = 0;
+        for (end, is_change) in &self.ends {
+            let line = self.text.get(from..*end).unwrap_or_default();
+            match line.strip_prefix(NUMBER) {
+                Some(rest) if *is_change => {
+                    *number += 1;
+                    write!(out, "{{\"id\":\"c{number}\"")?;
+                    out.write_all(rest)?;
+                }
+                _ => out.write_all(line)?,
+            }
+            from = *end;
+        }
+        Ok(())
+    }
+}
+
+/// How a change begins before it has its number.
+const NUMBER: &[u8] = b"{\"id\":\"\"";
 
 /// One thread's files and context.
 pub struct Worker<'w> {
@@ -103,9 +144,9 @@ impl Judge<'_, '_> {
         let Ok(named) = reader.single(text, &mut found) else {
             return Err(io::Error::other(format!("the {file} export changed while it was read")));
         };
-        let Named { kind, .. } = named;
+        let kind = named.kind;
         let told = entry.flags & flag::TOLD != 0;
-        let mut record = reader.record(&named, &found, &mut |field, detail| {
+        let record = reader.record(&named, &found, &mut |field, detail| {
             if told {
                 return;
             }
@@ -113,7 +154,6 @@ impl Judge<'_, '_> {
             let field = Some(field.to_owned());
             trouble.push(Trouble { file, line: 0, id, field, reason: "wrong-type", detail });
         });
-        reader.stamps(kind, text, &mut record);
         Ok(Whole { record, kind })
     }
 
@@ -134,13 +174,32 @@ impl Judge<'_, '_> {
                 return Ok(());
             }
         }
-        let agreed = self.agreed(worker, other.kind, (left_index, right_index))?;
-        let outcome = self.merge(&worker.context, other.kind, one.record, other.record, &agreed);
+        let (mut one, mut other, arm_index) = (one.record, other.record, other.kind);
+        let mut agreed = self.agreed(worker, arm_index, (left_index, right_index), Stamps::Not)?;
+        let mut outcome = self.merge(&worker.context, arm_index, &one, &other, &agreed);
+        if asks_when(&outcome) {
+            // Both sides were edited: now it matters when.
+            self.left.stamps(0, worker.left.again(left.at, left.length)?, &mut one);
+            self.right.stamps(arm_index, worker.right.again(right.at, right.length)?, &mut other);
+            agreed = self.agreed(worker, arm_index, (left_index, right_index), Stamps::Read)?;
+            for (side, field) in outcome.wants_history {
+                // Where the export has no history of the field the record's own stamp says when, as in Salesforce.
+                let record = if side == Side::Left { &mut one } else { &mut other };
+                record.history.entry(field).or_default();
+            }
+            outcome = self.merge(&worker.context, arm_index, &one, &other, &agreed);
+        }
         self.keep(arm, (left_index, right_index), &outcome, &agreed, out);
         Ok(())
     }
 
-    fn agreed(&self, worker: &mut Worker<'_>, arm: usize, (left, right): (u32, u32)) -> io::Result<Agreed> {
+    fn agreed(
+        &self,
+        worker: &mut Worker<'_>,
+        arm: usize,
+        (left, right): (u32, u32),
+        stamps: Stamps,
+    ) -> io::Result<Agreed> {
         let hash = |id: &str| super::index::id_hash(self.pairing.seed, id);
         let one = self.base.of(Side::Left, hash(self.pairing.left.id(left)));
         let other = self.base.of(Side::Right, hash(self.pairing.right.id(right)));
@@ -149,49 +208,35 @@ impl Judge<'_, '_> {
             (one, other) => one.into_iter().chain(other).copied().collect(),
         };
         let Worker { context, base, .. } = worker;
-        base.agreed(self.lines, &*context, arm, &known)
+        base.agreed(self.lines, &*context, arm, (&known, stamps))
     }
 
     fn merge(
         &self,
         context: &dyn Context,
         arm: usize,
-        mut left: Record,
-        mut right: Record,
+        left: &Record,
+        right: &Record,
         agreed: &Agreed,
     ) -> PairOutcome {
         let program = self.program;
         let (from_left, from_right) =
-            (program.filter(context, Side::Left, &left), program.filter(context, Side::Right, &right));
+            (program.filter(context, Side::Left, left), program.filter(context, Side::Right, right));
         let direction = program.sync.direction;
-        let may_write = (
-            direction.goes_left() && from_right == FilterOutcome::In,
-            direction.goes_right() && from_left == FilterOutcome::In,
-        );
-        let merger = Merger { program, context };
-        let merge = |left: &Record, right: &Record| {
-            merger.merge(&Pair {
-                arm,
-                left,
-                right,
-                bases: (!agreed.bases.rows.is_empty()).then_some(&agreed.bases),
-                stamps: agreed.stamps,
-                may_write,
-                offsets: (0, 0),
-                clock_error: 0,
-                decided: None,
-            })
-        };
-        let outcome = merge(&left, &right);
-        if outcome.wants_history.is_empty() {
-            return outcome;
-        }
-        // The export has no history of the field: the record's own stamp says when, as in Salesforce.
-        for (side, field) in outcome.wants_history {
-            let record = if side == Side::Left { &mut left } else { &mut right };
-            record.history.insert(field, Vec::new());
-        }
-        merge(&left, &right)
+        Merger { program, context }.merge(&Pair {
+            arm,
+            left,
+            right,
+            bases: (!agreed.bases.rows.is_empty()).then_some(&agreed.bases),
+            stamps: agreed.stamps,
+            may_write: (
+                direction.goes_left() && from_right == FilterOutcome::In,
+                direction.goes_right() && from_left == FilterOutcome::In,
+            ),
+            offsets: (0, 0),
+            clock_error: 0,
+            decided: None,
+        })
     }
 
     /// A record was deleted, and its export says so.
@@ -208,7 +253,7 @@ impl Judge<'_, '_> {
         };
         let stays_gone = stays_gone.is_some_and(|entry| entry.flags & flag::GONE != 0);
         if matches!(sync.delete, Delete::Archive { side: at } if at == side.other()) && !stays_gone {
-            out.changes.push(Change {
+            out.change(&Change {
                 id: String::new(),
                 sync: sync.name.clone(),
                 system: self.system(other).to_owned(),
@@ -246,7 +291,7 @@ impl Judge<'_, '_> {
                 continue;
             }
             let from = self.object(arm, side.other());
-            out.changes.push(Change {
+            out.change(&Change {
                 id: String::new(),
                 sync: self.program.sync.name.clone(),
                 system: self.system(object).to_owned(),
@@ -388,7 +433,7 @@ impl Judge<'_, '_> {
             let plural = if unread == 1 { "line" } else { "lines" };
             reason.push_str(&format!(" ({unread} {plural} of its export could not be read)"));
         }
-        out.changes.push(Change {
+        out.change(&Change {
             id: String::new(),
             sync: program.sync.name.clone(),
             system: self.system(there).to_owned(),
@@ -403,14 +448,16 @@ impl Judge<'_, '_> {
     }
 
     fn skip(&self, object: ObjectId, id: &str, reason: &str, detail: &str, out: &mut Verdicts) {
-        out.skips.push(Skip {
+        let skip = Skip {
             sync: self.program.sync.name.clone(),
             system: self.system(object).to_owned(),
             object: self.name(object).to_owned(),
-            record: RecordId::new(id).to_string(),
+            record: id.to_owned(),
             reason: reason.to_owned(),
             detail: detail.to_owned(),
-        });
+        };
+        out.summary.leave(&skip);
+        out.line(&skip, false);
     }
 
     fn object(&self, arm: &Arm, side: Side) -> ObjectId {
@@ -425,6 +472,13 @@ impl Judge<'_, '_> {
     fn name(&self, object: ObjectId) -> &str {
         self.plan.object(object).map_or("?", |object| object.name.as_str())
     }
+}
+
+/// Whether the times of edits may decide.
+fn asks_when(outcome: &PairOutcome) -> bool {
+    !outcome.wants_history.is_empty()
+        || outcome.writes.iter().any(|write| write.loses_edit)
+        || outcome.held.iter().any(|held| held.reason == "conflict")
 }
 
 /// Whether a pair is known to need no write.
