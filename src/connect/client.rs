@@ -17,6 +17,10 @@ use super::timer::Timer;
 use super::transport::{HttpRequest, HttpResponse, Method, Sent, Transport};
 use crate::value::Millis;
 
+/// Calls of one piece of work that are under way at once: enough to use up a vendor's rate while answers take their
+/// time. The rate itself is kept by the windows.
+pub const IN_FLIGHT: usize = 8;
+
 /// Tries of one call, the first included.
 const TRIES: u32 = 8;
 /// Tries of a call that does not even reach the server: a wrong address should be said soon.

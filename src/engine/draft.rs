@@ -151,9 +151,7 @@ impl Session<'_> {
             objects.entry(sync.left).or_default().push(RecordId::new(work.link.left.as_str()));
             objects.entry(arm.right).or_default().push(RecordId::new(work.link.right.as_str()));
         }
-        for (object, ids) in objects {
-            self.read(object, ids).await?;
-        }
+        self.read_all(objects).await?;
         Ok(())
     }
 

@@ -5,11 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::future::try_join_all;
+
 use super::error::EngineResult;
 use super::session::{Session, object_on};
 use crate::connect::remote::{Changed, Cursor, Reply, Request};
 use crate::plan::ir::{ObjectId, Side, Start, SyncId, SystemId};
-use crate::record::{Life, RecordId};
+use crate::record::{Life, Record, RecordId};
 use crate::state::StateError;
 use crate::value::Millis;
 
@@ -29,6 +31,20 @@ enum Seen {
 /// Pairs of a sync that one run reads again because nobody has for long: two calls of each side.
 const SLICE: u32 = 200;
 
+/// What an object's feeds said.
+struct Feed {
+    /// In the server's time, before they were asked.
+    started: Millis,
+    changed: Vec<Changed>,
+    deleted: Vec<Changed>,
+}
+
+/// All records of an object.
+struct Listing {
+    started: Millis,
+    pages: Vec<Vec<Record>>,
+}
+
 /// Records to look at, by object.
 pub type Dirty = BTreeMap<ObjectId, BTreeSet<RecordId>>;
 
@@ -43,9 +59,13 @@ impl Session<'_> {
             objects.extend(sync.arms.iter().map(|arm| arm.right));
         }
         self.deps.progress.stage("reading changes", objects.len() as u64);
-        for object in &objects {
+        // All systems are asked at once; what they say is kept in one order.
+        let feeds = try_join_all(objects.iter().map(|object| self.feed(*object))).await?;
+        for (object, feed) in objects.iter().zip(feeds) {
             self.check_stop()?;
-            self.feed(*object).await?;
+            if let Some(feed) = feed {
+                self.keep_feed(*object, feed)?;
+            }
             self.deps.progress.step(1);
         }
         for id in &syncs {
@@ -108,14 +128,15 @@ impl Session<'_> {
         let objects: Vec<(ObjectId, Option<usize>)> = std::iter::once((sync.left, None))
             .chain(sync.arms.iter().enumerate().map(|(index, arm)| (arm.right, Some(index))))
             .collect();
-        for (object, arm) in objects {
+        let listings = try_join_all(objects.iter().map(|(object, _)| self.list(*object))).await?;
+        for ((object, arm), listing) in objects.into_iter().zip(listings) {
             let seen = match (sync.start, &known) {
                 (Start::All, _) => Seen::Due,
                 (Start::New, None) => Seen::Older,
                 // What is older stays so, and is looked at again: it may fit the new scope's pairs.
                 (Start::New, Some(_)) => Seen::Due,
             };
-            self.list(id, object, arm, seen).await?;
+            self.keep_listing(id, (object, arm), listing, seen)?;
         }
         self.store().atomically(|store| {
             store.set_meta(&key, &scope)?;
@@ -127,20 +148,15 @@ impl Session<'_> {
         Ok(())
     }
 
-    async fn list(
-        &mut self,
-        sync: SyncId,
-        object: ObjectId,
-        arm: Option<usize>,
-        seen: Seen,
-    ) -> EngineResult<()> {
+    /// Every record of an object, page by page.
+    async fn list(&self, object: ObjectId) -> EngineResult<Listing> {
         let plan = self.plan();
         let shape = self.shape(object)?.clone();
         let remote = self.systems.remote(plan, shape.system)?;
         let (system, name) = (self.system_name(object), self.object_name(object));
         let started = self.systems.server_time(shape.system, self.now());
         self.deps.progress.stage(&format!("reading {system}.{name}"), 0);
-        let mut after: Option<Cursor> = None;
+        let (mut pages, mut after): (Vec<Vec<Record>>, Option<Cursor>) = (Vec::new(), None);
         loop {
             self.check_stop()?;
             let request = Request::List {
@@ -151,19 +167,32 @@ impl Session<'_> {
             };
             let Reply::Records { records, next } = remote.call(request).await? else { break };
             self.deps.progress.step(records.len() as u64);
-            self.world.read += records.len() as u64;
-            let ids: Vec<String> = records.iter().map(|record| record.id.to_string()).collect();
-            for record in records {
-                self.world.put(object, record);
-            }
-            let ids: Vec<RecordId> = ids.into_iter().map(RecordId::new).collect();
-            self.keep_page(sync, object, arm, &ids, seen)?;
+            pages.push(records);
             after = next;
             if after.is_none() {
                 break;
             }
         }
-        Ok(self.store().set_watermark(system, name, started)?)
+        Ok(Listing { started, pages })
+    }
+
+    fn keep_listing(
+        &mut self,
+        sync: SyncId,
+        (object, arm): (ObjectId, Option<usize>),
+        listing: Listing,
+        seen: Seen,
+    ) -> EngineResult<()> {
+        for records in listing.pages {
+            self.world.read += records.len() as u64;
+            let ids: Vec<RecordId> = records.iter().map(|record| record.id.clone()).collect();
+            for record in records {
+                self.world.put(object, record);
+            }
+            self.keep_page(sync, object, arm, &ids, seen)?;
+        }
+        let (system, name) = (self.system_name(object), self.object_name(object));
+        Ok(self.store().set_watermark(system, name, listing.started)?)
     }
 
     /// Match keys and inbox entries of one page, in one transaction.
@@ -195,35 +224,55 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Changed and deleted records since the watermark.
-    async fn feed(&mut self, object: ObjectId) -> EngineResult<()> {
+    /// Changed and deleted records since the watermark; `None` = the object was never listed.
+    async fn feed(&self, object: ObjectId) -> EngineResult<Option<Feed>> {
+        self.check_stop()?;
         let plan = self.plan();
         let shape = self.shape(object)?.clone();
         let remote = self.systems.remote(plan, shape.system)?;
         let (system, name) = (self.system_name(object), self.object_name(object));
         let started = self.systems.server_time(shape.system, self.now());
-        let Some(watermark) = self.store().watermark(system, name)? else { return Ok(()) };
+        let Some(watermark) = self.store().watermark(system, name)? else { return Ok(None) };
         let overlap = if self.ablation().no_overlap { 0 } else { OVERLAP };
         let since = watermark.plus(-overlap);
         if self.ablation().watermark_early {
             self.store().set_watermark(system, name, started)?;
         }
+        let mut feed = Feed { started, changed: Vec::new(), deleted: Vec::new() };
         let mut after = None;
         loop {
             let request = Request::Changed { object: shape.name.clone(), since, after, limit: PAGE };
             let Reply::Changed { items, next } = remote.call(request).await? else { break };
-            let last = next.is_none();
-            let mark = last.then_some(started);
-            self.store().atomically(|store| {
-                store.observe_changes(system, name, &self.changes(shape.system, &items), self.now())?;
-                mark.map_or(Ok(()), |mark| store.set_watermark(system, name, mark))
-            })?;
+            feed.changed.extend(items);
             after = next;
-            if last {
+            if after.is_none() {
                 break;
             }
         }
-        self.feed_deleted(object, since).await
+        let mut after = None;
+        loop {
+            let request = Request::Deleted { object: shape.name.clone(), since, after };
+            let Reply::Changed { items, next } = remote.call(request).await? else { break };
+            feed.deleted.extend(items);
+            after = next;
+            if after.is_none() {
+                break;
+            }
+        }
+        Ok(Some(feed))
+    }
+
+    fn keep_feed(&mut self, object: ObjectId, feed: Feed) -> EngineResult<()> {
+        let (system, name) = (self.system_name(object), self.object_name(object));
+        let (at, now) = (self.shape(object)?.system, self.now());
+        let (changed, deleted) = (self.changes(at, &feed.changed), self.changes(at, &feed.deleted));
+        self.store().atomically(|store| {
+            store.observe_changes(system, name, &changed, now)?;
+            store.observe_changes(system, name, &deleted, now)?;
+            store.set_watermark(system, name, feed.started)
+        })?;
+        self.world.deleted.extend(feed.deleted.into_iter().map(|item| (object, item.id)));
+        Ok(())
     }
 
     /// Changes with their times by our own clock.
@@ -232,27 +281,6 @@ impl Session<'_> {
         let ahead = self.systems.server_time(system, Millis(0)).0;
         let ahead = if ahead.abs() > 2_000 { ahead } else { 0 };
         items.iter().map(|item| (item.id.to_string(), item.at.plus(-ahead))).collect()
-    }
-
-    async fn feed_deleted(&mut self, object: ObjectId, since: Millis) -> EngineResult<()> {
-        let plan = self.plan();
-        let shape = self.shape(object)?.clone();
-        let remote = self.systems.remote(plan, shape.system)?;
-        let (system, name) = (self.system_name(object), self.object_name(object));
-        let mut after = None;
-        loop {
-            let request = Request::Deleted { object: shape.name.clone(), since, after };
-            let Reply::Changed { items, next } = remote.call(request).await? else { break };
-            let now = self.now();
-            let changes = self.changes(shape.system, &items);
-            self.store().atomically(|store| store.observe_changes(system, name, &changes, now))?;
-            self.world.deleted.extend(items.into_iter().map(|item| (object, item.id)));
-            after = next;
-            if after.is_none() {
-                return Ok(());
-            }
-        }
-        Ok(())
     }
 
     /// Reads what is due and not read yet, and refreshes its match keys in every sync that it takes part in.
@@ -265,9 +293,13 @@ impl Session<'_> {
                 .enumerate()
                 .map(|(index, arm)| (Some(index), Side::Right, object_on(found, arm, Side::Right))),
         );
+        let sides: Vec<(Option<usize>, Side, ObjectId)> = sides.collect();
+        let wanted = sides.iter().filter_map(|(_, _, object)| {
+            Some((*object, dirty.get(object)?.iter().cloned().collect::<Vec<_>>()))
+        });
+        self.read_all(wanted.collect()).await?;
         for (arm, side, object) in sides {
             let Some(ids) = dirty.get(&object) else { continue };
-            self.read(object, ids.iter().cloned()).await?;
             let store = self.store();
             let place = if side == Side::Left { crate::state::links::LEFT } else { self.object_name(object) };
             store.atomically(|store| {

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures_util::future::try_join_all;
+
 use super::context::Facts;
 use super::error::{EngineError, EngineResult};
 use super::ops::Ref;
@@ -255,13 +257,29 @@ impl<'d> Session<'d> {
         object: ObjectId,
         ids: impl IntoIterator<Item = RecordId>,
     ) -> EngineResult<()> {
-        let ids = self.world.unread(object, ids);
-        if ids.is_empty() {
-            return Ok(());
-        }
-        let plan = self.deps.plan;
+        self.read_all(BTreeMap::from([(object, ids.into_iter().collect())])).await
+    }
+
+    /// Reads records of several objects, all at once; each is kept in the order of the objects.
+    pub async fn read_all(&mut self, wanted: BTreeMap<ObjectId, Vec<RecordId>>) -> EngineResult<()> {
         let none: Arc<[Arc<str>]> = Arc::new([]);
-        world::read(plan, &self.systems, &self.shapes, &mut self.world, object, ids, none).await
+        let unread = wanted.into_iter().map(|(object, ids)| (object, self.world.unread(object, ids)));
+        let unread: Vec<(ObjectId, Vec<RecordId>)> = unread.filter(|(_, ids)| !ids.is_empty()).collect();
+        let (plan, systems, shapes) = (self.deps.plan, &self.systems, &self.shapes);
+        let asked = unread.into_iter().map(async |(object, ids)| {
+            let portions = world::read(plan, systems, shapes, object, ids, none.clone()).await?;
+            Ok::<_, EngineError>((object, portions))
+        });
+        for (object, portions) in try_join_all(asked).await? {
+            self.keep(object, portions);
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, object: ObjectId, portions: Vec<world::Portion>) {
+        for (asked, records) in portions {
+            self.world.take(object, &asked, records);
+        }
     }
 
     /// Reads again, with the history of the named fields.
@@ -273,7 +291,9 @@ impl<'d> Session<'d> {
     ) -> EngineResult<()> {
         let history: Arc<[Arc<str>]> = fields.iter().map(|name| name.as_str().into()).collect();
         let plan = self.deps.plan;
-        world::read(plan, &self.systems, &self.shapes, &mut self.world, object, ids, history).await
+        let portions = world::read(plan, &self.systems, &self.shapes, object, ids, history).await?;
+        self.keep(object, portions);
+        Ok(())
     }
 
     /// Who and where we are; refuses an account that the plan was not compiled for. Measures the servers' clocks.

@@ -137,20 +137,23 @@ impl World {
     }
 }
 
-/// Reads records by id in portions and keeps them.
+/// A portion of ids that were asked for, and the records that came.
+pub type Portion = (Vec<RecordId>, Vec<Record>);
+
+/// Reads records by id in portions.
 pub async fn read(
     plan: &SyncPlan,
     systems: &Systems<'_>,
     shapes: &[Shape],
-    world: &mut World,
     object: ObjectId,
     ids: Vec<RecordId>,
     history: Arc<[Arc<str>]>,
-) -> EngineResult<()> {
+) -> EngineResult<Vec<Portion>> {
     let Some(shape) = shapes.get(object.index()) else {
         return Err(EngineError::Plan(format!("object {} does not exist", object.0)));
     };
     let remote = systems.remote(plan, shape.system)?;
+    let mut portions = Vec::new();
     for portion in ids.chunks(2_000) {
         let request = Request::Read {
             object: shape.name.clone(),
@@ -160,10 +163,10 @@ pub async fn read(
             history: history.clone(),
         };
         if let Reply::Records { records, .. } = remote.call(request).await? {
-            world.take(object, portion, records);
+            portions.push((portion.to_vec(), records));
         }
     }
-    Ok(())
+    Ok(portions)
 }
 
 /// A value of a record by field name.

@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::{StateResult, Store};
+use super::{COUNTED, StateResult, Store};
 use crate::value::Millis;
 
 /// What is about to be asked of a CRM; committed before the call.
@@ -124,7 +124,12 @@ impl Store {
 
     /// Intents whose outcome is not known, oldest first.
     pub fn open_intents(&self) -> StateResult<Vec<OpenIntent>> {
-        let all = self.intents_where("o.op IS NULL", [])?;
+        let condition = match self.meta(COUNTED)? {
+            Some(_) => "i.op IN (SELECT op FROM open_op)",
+            // Written by an older version and only read here.
+            None => "o.op IS NULL",
+        };
+        let all = self.intents_where(condition, [])?;
         Ok(all.into_iter().map(|finished| OpenIntent { intent: finished.intent }).collect())
     }
 
@@ -145,7 +150,7 @@ impl Store {
         let mut query = self.db.prepare_cached(&format!(
             "SELECT i.op, i.run, i.sync, i.system, i.object, i.record, i.payload, i.issued, i.until, \
              coalesce(o.result, ''), coalesce(o.record, ''), coalesce(o.detail, '') \
-             FROM intent i LEFT JOIN outcome o ON o.op = i.op WHERE {condition} ORDER BY i.seq"
+             FROM intent i LEFT JOIN outcome o ON o.op = i.op WHERE {condition} ORDER BY +i.seq"
         ))?;
         let mut rows = query.query(values)?;
         let mut all = Vec::new();

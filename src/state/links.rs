@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::{Row, params};
 use serde::{Deserialize, Serialize};
 
-use super::{StateResult, Store};
+use super::{COUNTED, StateResult, Store};
 use crate::value::{Millis, Value};
 
 /// The last values that both sides agreed on, each in its own side's form.
@@ -142,8 +142,12 @@ impl Store {
     }
 
     pub fn live_links(&self, sync: &str) -> StateResult<u64> {
-        let mut query =
-            self.db.prepare_cached("SELECT count(*) FROM link WHERE sync = ?1 AND state = 'live'")?;
+        let sql = match self.meta(COUNTED)? {
+            Some(_) => "SELECT coalesce(max(live), 0) FROM link_count WHERE sync = ?1",
+            // Written by an older version and only read here.
+            None => "SELECT count(*) FROM link WHERE sync = ?1 AND state = 'live'",
+        };
+        let mut query = self.db.prepare_cached(sql)?;
         Ok(query.query_row([sync], |row| row.get::<_, i64>(0))?.unsigned_abs())
     }
 
@@ -233,5 +237,50 @@ impl Store {
         )?;
         let rows = query.query_map(params![sync, rule as i64, place, key, limit], |row| row.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn a_link(number: usize) -> Link {
+        Link {
+            id: 0,
+            sync: "companies".to_owned(),
+            left: number.to_string(),
+            arm: "Account".to_owned(),
+            right: format!("001{number:012}AAA"),
+            state: LinkState::Live,
+            reason: String::new(),
+            left_stamp: Some(Millis(1_790_000_000_000)),
+            right_stamp: Some(Millis(1_790_000_000_000)),
+            bases: Bases::default(),
+            run: "r20261124-201533-x7k2".to_owned(),
+            at: Millis(1_790_000_000_000),
+        }
+    }
+
+    #[test]
+    fn live_links_are_counted_as_they_change_and_when_an_older_state_is_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.db");
+        let store = Store::open(&path).unwrap();
+        let ids: Vec<i64> = (0..4).map(|number| store.put_link(&a_link(number)).unwrap()).collect();
+        store.set_link_state(ids[0], LinkState::Unlinked, "by hand", Millis(1)).unwrap();
+        store.set_link_state(ids[0], LinkState::Tombstone, "deleted", Millis(2)).unwrap();
+        store.set_link_state(ids[1], LinkState::Unlinked, "by hand", Millis(1)).unwrap();
+        store.set_link_state(ids[1], LinkState::Live, "again", Millis(2)).unwrap();
+        store.drop_link(ids[2]).unwrap();
+        assert_eq!((store.live_links("companies").unwrap(), store.live_links("contacts").unwrap()), (2, 0));
+        store
+            .db
+            .execute_batch("UPDATE link_count SET live = 77; DELETE FROM meta WHERE key = 'counted'")
+            .unwrap();
+        drop(store);
+        let read = Store::open_reading(&path).unwrap().unwrap();
+        assert_eq!(read.live_links("companies").unwrap(), 2);
+        drop(read);
+        assert_eq!(Store::open(&path).unwrap().live_links("companies").unwrap(), 2);
     }
 }

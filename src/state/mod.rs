@@ -22,6 +22,12 @@ pub use nav::{Match, NavActivity};
 pub use review::{StateCounts, Waiting};
 
 const FORMAT: &str = "1";
+/// There once the triggers keep the counts of links and the open operations.
+const COUNTED: &str = "counted";
+/// Bytes of a file that is checked whenever it is opened.
+const CHECKED_ALWAYS: i64 = 64 << 20;
+/// Seconds for which the check of a larger file stands.
+const CHECKED_FOR: i64 = 24 * 3600;
 
 /// What went wrong with the state.
 #[derive(Debug, thiserror::Error)]
@@ -157,13 +163,48 @@ impl Store {
         self.db.pragma_update(None, "journal_mode", "WAL")?;
         self.db.pragma_update(None, "synchronous", "FULL")?;
         self.db.pragma_update(None, "foreign_keys", "ON")?;
-        let sound: String = self.db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-        if sound != "ok" {
-            return Err(StateError::Damaged(sound));
+        let due = self.check_is_due()?;
+        if due {
+            let sound: String = self.db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+            if sound != "ok" {
+                return Err(StateError::Damaged(sound));
+            }
         }
         self.db.execute_batch(include_str!("schema.sql"))?;
         self.db.execute("INSERT OR IGNORE INTO meta VALUES ('format', ?1)", [FORMAT])?;
-        self.check_format()
+        self.check_format()?;
+        if due {
+            self.db.execute("INSERT OR REPLACE INTO meta VALUES ('checked', unixepoch())", [])?;
+        }
+        self.catch_up()
+    }
+
+    /// Counts what a state holds that was written before the triggers were there.
+    fn catch_up(&self) -> StateResult<()> {
+        if self.meta(COUNTED)?.is_some() {
+            return Ok(());
+        }
+        self.atomically(|store| {
+            store.db.execute_batch(
+                "DELETE FROM link_count; DELETE FROM open_op; \
+                 INSERT INTO link_count SELECT sync, count(*) FROM link WHERE state = 'live' GROUP BY sync; \
+                 INSERT INTO open_op SELECT op FROM intent WHERE op NOT IN (SELECT op FROM outcome);",
+            )?;
+            store.set_meta(COUNTED, "1")
+        })
+    }
+
+    /// A check reads the whole file. That is nothing for a small one; a large one is checked once a day, and what
+    /// breaks in between SQLite finds where it reads.
+    fn check_is_due(&self) -> StateResult<bool> {
+        let asked = |sql: &str| self.db.query_row(sql, [], |row| row.get::<_, i64>(0));
+        let size = asked("PRAGMA page_count")?.saturating_mul(asked("PRAGMA page_size")?);
+        if size <= CHECKED_ALWAYS {
+            return Ok(true);
+        }
+        let age = "SELECT unixepoch() - coalesce((SELECT value FROM meta WHERE key = 'checked'), 0)";
+        let age = asked(age).unwrap_or(CHECKED_FOR);
+        Ok(!(0..CHECKED_FOR).contains(&age))
     }
 
     fn check_format(&self) -> StateResult<()> {

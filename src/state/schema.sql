@@ -11,6 +11,19 @@ CREATE TABLE IF NOT EXISTS link (
 CREATE UNIQUE INDEX IF NOT EXISTS link_left ON link (sync, left_id);
 CREATE UNIQUE INDEX IF NOT EXISTS link_right ON link (sync, arm, right_id);
 CREATE INDEX IF NOT EXISTS link_oldest ON link (sync, verified, id) WHERE state = 'live';
+-- How many links of a sync are live, kept by the triggers: a run asks each time, and counting takes longer the more
+-- there are.
+CREATE TABLE IF NOT EXISTS link_count (sync TEXT PRIMARY KEY, live INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS link_made AFTER INSERT ON link WHEN new.state = 'live' BEGIN
+  INSERT INTO link_count VALUES (new.sync, 1) ON CONFLICT DO UPDATE SET live = live + 1;
+END;
+CREATE TRIGGER IF NOT EXISTS link_gone AFTER DELETE ON link WHEN old.state = 'live' BEGIN
+  UPDATE link_count SET live = live - 1 WHERE sync = old.sync;
+END;
+CREATE TRIGGER IF NOT EXISTS link_moved AFTER UPDATE OF state ON link WHEN old.state <> new.state BEGIN
+  INSERT INTO link_count VALUES (new.sync, (new.state = 'live') - (old.state = 'live'))
+    ON CONFLICT DO UPDATE SET live = live + excluded.live;
+END;
 -- Records that may need work: observations, never work lists.
 CREATE TABLE IF NOT EXISTS inbox (
   system TEXT NOT NULL, object TEXT NOT NULL, id TEXT NOT NULL, first_seen INTEGER NOT NULL,
@@ -37,9 +50,17 @@ CREATE TABLE IF NOT EXISTS intent (
   system TEXT NOT NULL, object TEXT NOT NULL, record TEXT NOT NULL, payload TEXT NOT NULL,
   issued INTEGER NOT NULL, until INTEGER NOT NULL, chain TEXT NOT NULL
 ) STRICT;
+-- Operations without an outcome, kept by the triggers: a run asks for them first, and the journal only grows.
+CREATE TABLE IF NOT EXISTS open_op (op TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS intent_made AFTER INSERT ON intent BEGIN
+  INSERT INTO open_op VALUES (new.op);
+END;
 CREATE TABLE IF NOT EXISTS outcome (
   op TEXT PRIMARY KEY, result TEXT NOT NULL, record TEXT NOT NULL, detail TEXT NOT NULL, at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS outcome_known AFTER INSERT ON outcome BEGIN
+  DELETE FROM open_op WHERE op = new.op;
+END;
 -- Every value that a run overwrote although somebody had written it since the last agreed one.
 CREATE TABLE IF NOT EXISTS ledger (
   id INTEGER PRIMARY KEY, run TEXT NOT NULL, sync TEXT NOT NULL, system TEXT NOT NULL, object TEXT NOT NULL,

@@ -6,10 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde_json::{Value as Json, json};
 
 use super::{BATCH, HubSpot, next_page, records};
-use crate::connect::client::{Call, encode};
+use crate::connect::client::{Call, IN_FLIGHT, encode};
 use crate::connect::remote::{CallError, Completion, Cursor, FieldSpec, Reply};
 use crate::record::{Association, Life, Record, RecordId};
 use crate::schema::hubspot::canonical;
@@ -133,20 +134,15 @@ impl HubSpot {
         let mut ids: Vec<&RecordId> = ids.iter().collect();
         ids.sort();
         ids.dedup();
-        let mut records = Vec::new();
-        for chunk in ids.chunks(size) {
-            self.read_chunk(wanted, chunk, &mut records).await?;
-        }
+        let chunks = stream::iter(ids.chunks(size).map(|chunk| self.read_chunk(wanted, chunk)));
+        let chunks: Vec<Vec<Record>> = chunks.buffered(IN_FLIGHT).try_collect().await?;
+        let mut records: Vec<Record> = chunks.into_iter().flatten().collect();
         self.attach(wanted.object, &mut records, associations).await?;
         Ok(Reply::Records { records, next: None })
     }
 
-    async fn read_chunk(
-        &self,
-        wanted: &Wanted<'_>,
-        ids: &[&RecordId],
-        into: &mut Vec<Record>,
-    ) -> Result<(), CallError> {
+    async fn read_chunk(&self, wanted: &Wanted<'_>, ids: &[&RecordId]) -> Result<Vec<Record>, CallError> {
+        let mut into = Vec::new();
         let texts: Vec<String> = ids.iter().map(|id| id.to_string()).collect();
         let rows = self.batch_read(wanted, &texts, None, false).await?;
         let mut missing: BTreeSet<RecordId> = ids.iter().map(|id| (*id).clone()).collect();
@@ -159,7 +155,8 @@ impl HubSpot {
                 into.push(record);
             }
         }
-        self.explain_missing(wanted, missing, &swallowed, into).await
+        self.explain_missing(wanted, missing, &swallowed, &mut into).await?;
+        Ok(into)
     }
 
     /// What became of ids that a read did not show: merged, archived, or nothing known.

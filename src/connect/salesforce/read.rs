@@ -6,10 +6,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde_json::Value as Json;
 
 use super::query::{MAX_QUERY, Rows};
 use super::{Salesforce, id, soql};
+use crate::connect::client::IN_FLIGHT;
 use crate::connect::remote::{CallError, Changed, Completion, Cursor, FieldSpec, Reply};
 use crate::record::{Life, Record, RecordId};
 use crate::schema::SystemKind;
@@ -98,12 +100,12 @@ impl Salesforce {
     ) -> Completion {
         let ids: BTreeSet<RecordId> = ids.iter().filter_map(|id| id::full(id.as_str())).collect();
         let ids: Vec<RecordId> = ids.into_iter().collect();
-        let mut records = Vec::new();
-        for chunk in ids.chunks(PAGE) {
+        let chunks = ids.chunks(PAGE).map(async |chunk| {
             let wanted = soql::list(chunk.iter().map(RecordId::as_str));
-            let rest = format!("WHERE Id IN ({wanted})");
-            records.extend(self.select(object, fields, &rest, Rows::All).await?);
-        }
+            self.select(object, fields, &format!("WHERE Id IN ({wanted})"), Rows::All).await
+        });
+        let chunks: Vec<Vec<Record>> = stream::iter(chunks).buffered(IN_FLIGHT).try_collect().await?;
+        let mut records: Vec<Record> = chunks.into_iter().flatten().collect();
         records.sort_by(|a, b| a.id.cmp(&b.id));
         self.attach(object, &mut records, associations).await?;
         Ok(Reply::Records { records, next: None })
