@@ -11,5 +11,6 @@
 mod crash;
 mod cycle;
 mod files;
+mod reconcile;
 mod support;
 mod trouble;

@@ -371,8 +371,7 @@ pub fn base(
 
 fn base_block(open: &mut Open, number: usize, lines: &Lines<'_, '_>) -> io::Result<Done<Vec<(u64, Known)>>> {
     let block = open.block(number)?;
-    let mut done: Done<Vec<(u64, Known)>> = Done::default();
-    done.bytes = block.length();
+    let mut done: Done<Vec<(u64, Known)>> = Done { bytes: block.length(), ..Done::default() };
     for (at, text) in block.texts() {
         let line = done.lines;
         done.lines += 1;
