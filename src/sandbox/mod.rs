@@ -6,10 +6,12 @@
 pub mod core;
 pub mod hubspot;
 pub mod in_process;
+mod outflow;
 pub mod salesforce;
 pub mod salesnav;
 pub mod seed;
 pub mod server;
+mod webhooks;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};

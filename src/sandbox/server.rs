@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::{Bytes, Incoming};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -19,7 +19,8 @@ use super::core::clock::SimClock;
 use super::core::faults::{Delivery, FaultPlan, Faults};
 use super::core::http::{Face, Request, Response};
 use super::core::log::Log;
-use super::{Config, Sandbox};
+use super::outflow::Outflow;
+use super::{Config, Sandbox, webhooks};
 
 /// The largest request body taken: what a bulk job may carry.
 const MAX_BODY: usize = 150 << 20;
@@ -97,6 +98,7 @@ pub fn start_at(config: &Config, clock: SimClock) -> io::Result<Running> {
                 serve(hubspot_socket, sandbox.hubspot.clone(), shared("hubspot"), stopped.clone()),
                 serve(salesforce_socket, sandbox.salesforce.clone(), shared("salesforce"), stopped.clone()),
                 serve(salesnav_socket, sandbox.salesnav.clone(), shared("salesnav"), stopped.clone()),
+                webhooks::deliver(sandbox.hubspot.clone(), stopped.clone()),
             );
         });
     })?;
@@ -156,7 +158,7 @@ async fn answer<F: Face>(
     request: hyper::Request<Incoming>,
     face: Arc<Mutex<F>>,
     shared: Shared,
-) -> io::Result<hyper::Response<Full<Bytes>>> {
+) -> io::Result<hyper::Response<Outflow>> {
     let request = match read(request).await {
         Ok(request) => request,
         Err(message) => return Ok(to_hyper(Response::json(413, &json!({ "message": message })))),
@@ -174,7 +176,7 @@ async fn answer<F: Face>(
         shared.faults.deliver(shared.name, &mut *face, &request, &shared.clock)
     };
     match delivery {
-        Delivery::Answer { mut response, delay_ms } => {
+        Delivery::Answer { mut response, delay_ms, slow_ms } => {
             if delay_ms > 0 {
                 tokio::time::sleep(Duration::from_millis(delay_ms)).await;
             }
@@ -184,7 +186,8 @@ async fn answer<F: Face>(
                     jiff::fmt::strtime::format("%a, %d %b %Y %H:%M:%S GMT", shared.clock.now().timestamp());
                 response.headers.push(("Date".into(), date.unwrap_or_default()));
             }
-            Ok(to_hyper(response))
+            let slow = Duration::from_millis(slow_ms);
+            Ok(to_hyper(response).map(|body| body.over(slow)))
         }
         // An error here makes the server close the connection without an answer.
         Delivery::Dropped => Err(io::Error::new(io::ErrorKind::ConnectionAborted, "a fault of the sandbox")),
@@ -236,8 +239,8 @@ fn admin(path: &[&str]) -> Option<Action> {
     }
 }
 
-fn to_hyper(response: Response) -> hyper::Response<Full<Bytes>> {
-    let mut out = hyper::Response::new(Full::new(Bytes::from(response.body)));
+fn to_hyper(response: Response) -> hyper::Response<Outflow> {
+    let mut out = hyper::Response::new(Outflow::of(response.body));
     *out.status_mut() = hyper::StatusCode::from_u16(response.status).unwrap_or_default();
     for (name, value) in response.headers {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {

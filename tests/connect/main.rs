@@ -8,6 +8,7 @@
     reason = "a test may stop at the first surprise"
 )]
 
+mod bad_answers;
 mod support;
 
 mod auth;

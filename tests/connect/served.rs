@@ -16,12 +16,12 @@ use twinmap::value::Value;
 
 use crate::support::{created, spec, write};
 
-fn serve() -> Running {
+pub fn serve() -> Running {
     let size = Size { companies: 40, contacts: 30, deals: 10 };
     start(&twinmap::sandbox::Config { size, ..Default::default() }).unwrap()
 }
 
-fn account(kind: SystemKind, base_url: &str, token: &str) -> Account {
+pub fn account(kind: SystemKind, base_url: &str, token: &str) -> Account {
     let settings = Settings {
         base_url: Some(base_url.to_owned()),
         api_version: None,
@@ -31,7 +31,7 @@ fn account(kind: SystemKind, base_url: &str, token: &str) -> Account {
     open("crm", kind, settings, Rc::new(http), Rc::new(RealTimer::new())).unwrap()
 }
 
-fn call(remote: &dyn Remote, request: Request) -> Completion {
+pub fn call(remote: &dyn Remote, request: Request) -> Completion {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(remote.call(request))
 }

@@ -3,6 +3,7 @@
 //! Seeded: the same rules, seed and requests give the same faults. A rule picks requests by system, method and path;
 //! its fault happens before the face sees the request, after, or to the answer. Calls under `/_sandbox/` are spared.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use serde_json::Value as Json;
 use super::clock::SimClock;
 use super::http::{Face, Request, Response};
 use super::rng::Rng;
+use super::spoil::{bomb, drop_any, drop_item, drop_named, failure, following, huge, page, reorder};
 use crate::value::Millis;
 
 /// A faults file: `{"seed": 7, "rules": [{"fault": "drop_after", "percent": 10}]}`.
@@ -45,10 +47,13 @@ pub struct Rule {
     /// `status`: the code to answer with.
     #[serde(default)]
     pub status: Option<u16>,
+    /// `status`: an error of the CRM's own form with this code, in place of a web page.
+    #[serde(default)]
+    pub code: Option<String>,
     /// `status`: seconds of a `Retry-After` header.
     #[serde(default)]
     pub retry_after: Option<u64>,
-    /// `delay` and `late`: milliseconds.
+    /// `delay`, `late` and `slow`: milliseconds.
     #[serde(default)]
     pub ms: Option<u64>,
     /// `missing_field`: the member to leave out wherever it stands; a random one when none is named.
@@ -89,6 +94,16 @@ pub enum Kind {
     MissingField,
     /// An answer of 64 MB.
     Huge,
+    /// A small compressed body that becomes 256 MB.
+    GzipBomb,
+    /// The body comes in pieces over `ms`.
+    Slow,
+    /// The items of the answer's lists come in another order.
+    Reorder,
+    /// The page that this path answered last, once more.
+    RepeatPage,
+    /// The page after the one that was asked for.
+    SkipPage,
 }
 
 /// What reaches the client.
@@ -97,6 +112,8 @@ pub enum Delivery {
     Answer {
         response: Response,
         delay_ms: u64,
+        /// The body is spread over this time.
+        slow_ms: u64,
     },
     /// The connection ends without an answer.
     Dropped,
@@ -109,6 +126,8 @@ struct State {
     /// Per rule: requests that fitted, and how often it happened.
     counts: Vec<(u64, u64)>,
     late: Vec<(Millis, &'static str, Request)>,
+    /// The last good answer of each path, while a rule may repeat it.
+    last: BTreeMap<(&'static str, String), Response>,
 }
 
 /// The faults of one sandbox; clones share them.
@@ -132,7 +151,7 @@ impl FaultPlan {
             {
                 return wrong("needs `status`, 400 to 599");
             }
-            if matches!(rule.fault, Kind::Delay | Kind::Late) && rule.ms.is_none() {
+            if matches!(rule.fault, Kind::Delay | Kind::Late | Kind::Slow) && rule.ms.is_none() {
                 return wrong("needs `ms`");
             }
         }
@@ -160,6 +179,7 @@ impl Faults {
         let mut state = self.state();
         state.rng = Some(Rng::new(plan.seed));
         state.counts = vec![(0, 0); plan.rules.len()];
+        state.last.clear();
         state.plan = plan;
     }
 
@@ -200,10 +220,12 @@ impl Faults {
     ) -> Delivery {
         self.land(system, face, clock);
         let spared = request.path.first().is_some_and(|first| first == "_sandbox");
+        let answer = |response| Delivery::Answer { response, delay_ms: 0, slow_ms: 0 };
         let Some(rule) = (if spared { None } else { self.pick(system, request) }) else {
-            return Delivery::Answer { response: face.handle(request), delay_ms: 0 };
+            let response = face.handle(request);
+            self.remember(system, request, &response);
+            return answer(response);
         };
-        let answer = |response| Delivery::Answer { response, delay_ms: 0 };
         match rule.fault {
             Kind::DropBefore => Delivery::Dropped,
             Kind::DropAfter => {
@@ -219,17 +241,33 @@ impl Faults {
                 face.handle(request);
                 answer(face.handle(request))
             }
-            Kind::Status => answer(failure(&rule)),
+            Kind::Status => answer(failure(system, &rule)),
             Kind::StatusAfter => {
                 face.handle(request);
-                answer(failure(&rule))
+                answer(failure(system, &rule))
             }
             Kind::Delay => {
-                Delivery::Answer { response: face.handle(request), delay_ms: rule.ms.unwrap_or(0) }
+                let delay_ms = rule.ms.unwrap_or(0);
+                Delivery::Answer { response: face.handle(request), delay_ms, slow_ms: 0 }
+            }
+            Kind::Slow => {
+                let slow_ms = rule.ms.unwrap_or(0);
+                Delivery::Answer { response: face.handle(request), delay_ms: 0, slow_ms }
+            }
+            Kind::GzipBomb => answer(bomb()),
+            Kind::RepeatPage => {
+                let key = (system, request.path.join("/"));
+                let known = self.state().last.get(&key).cloned();
+                answer(known.unwrap_or_else(|| face.handle(request)))
+            }
+            Kind::SkipPage => {
+                let response = face.handle(request);
+                let next = following(request, &response);
+                answer(next.map_or(response, |next| face.handle(&next)))
             }
             Kind::Html => answer(page(200)),
             Kind::Huge => answer(huge()),
-            Kind::Truncate | Kind::WrongType | Kind::MissingItem | Kind::MissingField => {
+            Kind::Truncate | Kind::WrongType | Kind::MissingItem | Kind::MissingField | Kind::Reorder => {
                 let response = face.handle(request);
                 answer(self.spoil(&rule, response))
             }
@@ -252,6 +290,14 @@ impl Faults {
         }
     }
 
+    /// Keeps an answer, when a rule may repeat it.
+    fn remember(&self, system: &'static str, request: &Request, response: &Response) {
+        let mut state = self.state();
+        if response.status < 300 && state.plan.rules.iter().any(|rule| rule.fault == Kind::RepeatPage) {
+            state.last.insert((system, request.path.join("/")), response.clone());
+        }
+    }
+
     fn spoil(&self, rule: &Rule, mut response: Response) -> Response {
         let mut roll = |below: usize| self.state().rng.as_mut().map_or(0, |rng| rng.below(below));
         match rule.fault {
@@ -266,6 +312,7 @@ impl Faults {
             _ => {
                 if let Ok(mut body) = serde_json::from_slice::<Json>(&response.body) {
                     match (rule.fault, &rule.field) {
+                        (Kind::Reorder, _) => reorder(&mut body, &mut roll),
                         (Kind::MissingItem, _) => {
                             drop_item(&mut body, &mut roll);
                         }
@@ -277,89 +324,6 @@ impl Faults {
             }
         }
         response
-    }
-}
-
-fn failure(rule: &Rule) -> Response {
-    let response = page(rule.status.unwrap_or(503));
-    match rule.retry_after {
-        Some(seconds) => response.with("Retry-After", seconds.to_string()),
-        None => response,
-    }
-}
-
-/// What a proxy in front of a CRM answers.
-fn page(status: u16) -> Response {
-    let body =
-        format!("<html><body><h1>{status}</h1><p>The request could not be answered.</p></body></html>");
-    Response {
-        status,
-        headers: vec![("Content-Type".into(), "text/html; charset=utf-8".into())],
-        body: body.into_bytes(),
-    }
-}
-
-fn huge() -> Response {
-    let mut body = vec![b' '; 64 << 20];
-    if let Some(first) = body.first_mut() {
-        *first = b'[';
-    }
-    Response { status: 200, headers: vec![("Content-Type".into(), "application/json".into())], body }
-}
-
-/// Leaves out one item of the first list that has any.
-fn drop_item(json: &mut Json, roll: &mut dyn FnMut(usize) -> usize) -> bool {
-    match json {
-        Json::Array(items) if !items.is_empty() => {
-            items.remove(roll(items.len()));
-            true
-        }
-        Json::Object(members) => {
-            for name in ["results", "records", "to", "compositeResponse"] {
-                if members.get_mut(name).is_some_and(|list| drop_item(list, roll)) {
-                    return true;
-                }
-            }
-            false
-        }
-        _ => false,
-    }
-}
-
-fn drop_named(json: &mut Json, name: &str) {
-    match json {
-        Json::Object(members) => {
-            members.remove(name);
-            members.values_mut().for_each(|member| drop_named(member, name));
-        }
-        Json::Array(items) => items.iter_mut().for_each(|item| drop_named(item, name)),
-        _ => {}
-    }
-}
-
-/// Walks down by chance and leaves out one member of the innermost object it reaches.
-fn drop_any(json: &mut Json, roll: &mut dyn FnMut(usize) -> usize) {
-    match json {
-        Json::Object(members) if !members.is_empty() => {
-            let Some(name) = members.keys().nth(roll(members.len())).cloned() else { return };
-            let deeper = members.get(&name).is_some_and(|member| {
-                member.as_object().is_some_and(|m| !m.is_empty())
-                    || member.as_array().is_some_and(|m| !m.is_empty())
-            });
-            match members.get_mut(&name).filter(|_| deeper) {
-                Some(member) => drop_any(member, roll),
-                None => {
-                    members.remove(&name);
-                }
-            }
-        }
-        Json::Array(items) if !items.is_empty() => {
-            let place = roll(items.len());
-            if let Some(item) = items.get_mut(place) {
-                drop_any(item, roll);
-            }
-        }
-        _ => {}
     }
 }
 
@@ -426,6 +390,50 @@ mod tests {
         assert_eq!(body(&all[0])["results"].as_array().unwrap().len(), 1);
         let (all, ..) = run(json!({ "fault": "missing_field", "field": "name" }), 1);
         assert_eq!(body(&all[0]), json!({ "results": [{ "id": "1" }, { "id": "2" }] }));
+    }
+
+    /// Three pages, each naming the next.
+    struct Pages;
+
+    impl Face for Pages {
+        fn handle(&mut self, request: &Request) -> Response {
+            let at: u64 = request.param("after").and_then(|text| text.parse().ok()).unwrap_or(0);
+            let next = json!({ "next": { "after": (at + 1).to_string() } });
+            Response::json(200, &json!({ "results": [at * 2, at * 2 + 1], "paging": next }))
+        }
+    }
+
+    #[test]
+    fn a_page_is_repeated_or_skipped_and_items_change_places() {
+        let pages = |rule: Json| -> Vec<Json> {
+            let faults = Faults::default();
+            faults.set(FaultPlan::parse(&json!({ "seed": 8, "rules": [rule] }).to_string()).unwrap());
+            let clock = SimClock::starting_at(Millis(0));
+            let ask = |after: u64| {
+                let query = vec![("after".to_owned(), after.to_string())];
+                let request =
+                    Request { method: "GET".into(), path: vec!["p".into()], query, ..Request::default() };
+                body(&faults.deliver("hubspot", &mut Pages, &request, &clock))["results"].clone()
+            };
+            (0..3).map(ask).collect()
+        };
+        let repeated = pages(json!({ "fault": "repeat_page", "skip": 1, "times": 1 }));
+        assert_eq!(repeated, [json!([0, 1]), json!([0, 1]), json!([4, 5])]);
+        let skipped = pages(json!({ "fault": "skip_page", "skip": 1, "times": 1 }));
+        assert_eq!(skipped, [json!([0, 1]), json!([4, 5]), json!([4, 5])]);
+        let order = pages(json!({ "fault": "reorder" }));
+        assert!(
+            order.contains(&json!([1, 0]))
+                || order.contains(&json!([3, 2]))
+                || order.contains(&json!([5, 4]))
+        );
+    }
+
+    #[test]
+    fn an_error_can_have_the_crms_own_form() {
+        let rule = json!({ "fault": "status", "status": 400, "code": "UNABLE_TO_LOCK_ROW" });
+        let (all, ..) = run(rule, 1);
+        assert_eq!(body(&all[0])["category"], json!("UNABLE_TO_LOCK_ROW"));
     }
 
     #[test]

@@ -64,4 +64,20 @@ impl Response {
 /// A simulated CRM: synchronous and deterministic, given its clock and seed.
 pub trait Face: Send {
     fn handle(&mut self, request: &Request) -> Response;
+
+    /// What it wants to tell others by itself, now.
+    fn outgoing(&mut self) -> Option<Outgoing> {
+        None
+    }
+}
+
+/// Events that a simulated CRM sends to an app.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    pub url: String,
+    pub events: Vec<Value>,
+    /// Milliseconds since 1970, by the CRM's clock.
+    pub at: i64,
+    /// What the receiver checks the signature with.
+    pub secret: &'static str,
 }

@@ -5,3 +5,4 @@ pub mod faults;
 pub mod http;
 pub mod log;
 pub mod rng;
+mod spoil;

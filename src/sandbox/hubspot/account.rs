@@ -57,7 +57,8 @@ fn scope(portal: &Portal, area: Area, rest: &[&str], write: bool) -> Option<Stri
         Area::Schemas => Some(format!("crm.schemas.custom.{verb}")),
         Area::Owners => Some("crm.objects.owners.read".to_owned()),
         Area::Lists => Some(format!("crm.lists.{verb}")),
-        Area::Account | Area::OAuth | Area::Webhooks | Area::Unknown => None,
+        Area::Imports => Some("crm.import".to_owned()),
+        Area::Validations | Area::Account | Area::OAuth | Area::Webhooks | Area::Unknown => None,
     }
 }
 

@@ -116,9 +116,20 @@ fn associate(portal: &mut Portal, body: &Json) -> Answer {
     Ok((200, json!({})))
 }
 
-/// `{skew_ms?, search_lag_ms?, late_stamp_ms?, auto_companies?, limits?, without_scopes?}`: what is named is set.
+const SETTINGS: &[&str] = &[
+    "skew_ms",
+    "search_lag_ms",
+    "late_stamp_ms",
+    "auto_companies",
+    "limits",
+    "without_scopes",
+    "trim",
+    "nfc",
+    "token_revoked",
+];
+
+/// What is named is set.
 fn settings(portal: &mut Portal, body: &Json) -> Answer {
-    let known = ["skew_ms", "search_lag_ms", "late_stamp_ms", "auto_companies", "limits", "without_scopes"];
     let given = body.as_object().into_iter().flatten();
     for (name, value) in given {
         let wrong = || Fault::invalid(format!("{name} can't be {value}"));
@@ -128,13 +139,16 @@ fn settings(portal: &mut Portal, body: &Json) -> Answer {
             "search_lag_ms" => settings.search_lag_ms = value.as_i64().ok_or_else(wrong)?,
             "late_stamp_ms" => settings.late_stamp_ms = value.as_i64().ok_or_else(wrong)?,
             "auto_companies" => settings.auto_companies = value.as_bool().ok_or_else(wrong)?,
+            "trim" => settings.trim = value.as_bool().ok_or_else(wrong)?,
+            "nfc" => settings.nfc = value.as_bool().ok_or_else(wrong)?,
+            "token_revoked" => settings.token_revoked = value.as_bool().ok_or_else(wrong)?,
             "limits" => settings.limits = limits(value),
             "without_scopes" => {
                 let scopes = value.as_array().ok_or_else(wrong)?;
                 settings.without_scopes = scopes.iter().filter_map(Json::as_str).map(str::to_owned).collect();
             }
             _ => {
-                let message = format!("{name} is not a setting; there are {}", known.join(", "));
+                let message = format!("{name} is not a setting; there are {}", SETTINGS.join(", "));
                 return Err(Fault::invalid(message));
             }
         }

@@ -270,3 +270,32 @@ pub fn of_record(portal: &Portal, object: &str, id: &str) -> Answer {
         .collect();
     Ok((200, json!({ "total": rows.len(), "results": rows })))
 }
+
+/// `POST lists/records/memberships/batch/read`: `{inputs: [{objectTypeId, recordId}]}`.
+pub fn of_records(portal: &Portal, request: &Request) -> Answer {
+    let mut results = Vec::new();
+    for input in request::inputs(&request::object(request)?, 100)? {
+        let need = |name: &str| request::text(&input, name).ok_or_else(|| Fault::missing(name));
+        let (object, record) = (need("objectTypeId")?, need("recordId")?);
+        let (_, found) = of_record(portal, &object, &record)?;
+        results.push(json!({
+            "objectTypeId": object,
+            "recordId": record,
+            "recordListMemberships": found.get("results"),
+        }));
+    }
+    Ok(super::answer::batch(200, results, &[], portal.now()))
+}
+
+/// `PUT lists/{id}/memberships/add-from/{other}`.
+pub fn add_from(portal: &mut Portal, id: &str, other: &str) -> Answer {
+    let (more, at) = (find(portal, other)?.members.clone(), portal.now());
+    let list = find_mut(portal, id)?;
+    if list.processing == "DYNAMIC" {
+        return Err(Fault::invalid("The members of a DYNAMIC list follow from its filters"));
+    }
+    for record in more.into_keys() {
+        list.members.entry(record).or_insert(at);
+    }
+    Ok((204, Json::Null))
+}

@@ -10,6 +10,7 @@ mod associations;
 mod automation;
 mod batch;
 mod computed;
+mod imports;
 mod legacy;
 mod limits;
 mod link_types;
@@ -38,7 +39,7 @@ use self::answer::{Answer, Fault, respond};
 use self::portal::Portal;
 use self::routes::Area;
 use super::core::clock::SimClock;
-use super::core::http::{Face, Request, Response};
+use super::core::http::{Face, Outgoing, Request, Response};
 use super::core::log::Log;
 use super::seed::Universe;
 
@@ -68,7 +69,7 @@ impl HubSpot {
         let token =
             given.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
         match token {
-            Some(token) if token == self.token => Ok(()),
+            Some(token) if token == self.token && !self.portal.settings.token_revoked => Ok(()),
             token => oauth::check(&self.portal, token.unwrap_or_default()),
         }
     }
@@ -87,6 +88,11 @@ impl HubSpot {
 }
 
 impl Face for HubSpot {
+    fn outgoing(&mut self) -> Option<Outgoing> {
+        self.portal.run_due();
+        self.portal.delivery()
+    }
+
     fn handle(&mut self, request: &Request) -> Response {
         self.portal.run_due();
         let segments = request.segments();

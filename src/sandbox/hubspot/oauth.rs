@@ -115,6 +115,16 @@ pub fn access_info(portal: &Portal, token: &str) -> Answer {
     token_info(portal, token).map(|body| (200, body)).ok_or_else(Fault::not_found)
 }
 
+/// `POST /oauth/v2/private-apps/get/access-token-info`: `{tokenKey}`.
+pub fn private_info(portal: &Portal, request: &Request) -> Answer {
+    let body = Json::Object(super::request::object(request)?);
+    super::request::text(&body, "tokenKey").ok_or_else(|| Fault::missing("tokenKey"))?;
+    let lost = &portal.settings.without_scopes;
+    let scopes: Vec<&str> = SCOPES.iter().copied().filter(|scope| !lost.contains(*scope)).collect();
+    let body = json!({ "userId": 9_000_001, "hubId": portal.id, "appId": portal.app_id, "scopes": scopes });
+    Ok((200, body))
+}
+
 /// `GET` and `DELETE /oauth/v1/refresh-tokens/{token}`.
 pub fn refresh_info(portal: &mut Portal, token: &str, method: &str) -> Answer {
     if token != REFRESH_TOKEN || portal.revoked {

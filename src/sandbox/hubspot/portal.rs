@@ -9,6 +9,7 @@ use super::super::core::log::{Log, Mutation};
 use super::super::core::rng::Rng;
 use super::answer::{Fault, PropertyFault, property_faults};
 use super::automation::Automation;
+use super::imports::Import;
 use super::limits::{Limits, Usage};
 use super::links::Links;
 use super::lists::List;
@@ -50,6 +51,12 @@ pub struct Settings {
     /// Companies are made from the e-mail addresses of new contacts.
     pub auto_companies: bool,
     pub limits: Option<Limits>,
+    /// Blanks around texts are taken off.
+    pub trim: bool,
+    /// Texts are kept in Unicode's composed form.
+    pub nfc: bool,
+    /// The private app's token is not taken any more.
+    pub token_revoked: bool,
     /// Scopes that the app has lost.
     pub without_scopes: BTreeSet<String>,
 }
@@ -78,6 +85,7 @@ pub struct Portal {
     pub blocked: BTreeSet<String>,
     pub automation: Automation,
     pub webhooks: Webhooks,
+    pub imports: Vec<Import>,
     last_number: u64,
     unique: BTreeMap<(Kind, Prop), BTreeMap<Box<str>, u64>>,
 }
@@ -108,6 +116,7 @@ impl Portal {
             blocked: BTreeSet::new(),
             automation: Automation::default(),
             webhooks: Webhooks::default(),
+            imports: Vec::new(),
             last_number: 1_100_000_000,
             unique: BTreeMap::new(),
         };

@@ -292,3 +292,10 @@ pub fn change_group(portal: &mut Portal, kind: Kind, name: &str, request: Option
     }
     Ok((200, group.json()))
 }
+
+/// `GET property-validations/{object}`: no portal of the sandbox has any.
+pub fn validations(portal: &Portal, rest: &[&str]) -> Answer {
+    let [object] = rest else { return Err(Fault::not_found()) };
+    portal.kind(object)?;
+    Ok((200, json!({ "results": [] })))
+}

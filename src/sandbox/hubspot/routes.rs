@@ -6,8 +6,8 @@ use super::portal::Portal;
 use super::request::Query;
 use super::store::Kind;
 use super::{
-    account, associations, batch, legacy, lists, merge, oauth, objects, owners, pipelines, properties,
-    schemas, search, webhooks,
+    account, associations, batch, imports, legacy, lists, merge, oauth, objects, owners, pipelines,
+    properties, schemas, search, webhooks,
 };
 
 /// A part of the API, whatever the version of the path.
@@ -24,6 +24,9 @@ pub enum Area {
     OldAssociations,
     Schemas,
     Lists,
+    Imports,
+    /// Rules of properties.
+    Validations,
     Account,
     OAuth,
     Webhooks,
@@ -50,6 +53,8 @@ pub fn area<'s, 'p>(path: &'s [&'p str]) -> (Area, &'s [&'p str]) {
         }
         ["crm-object-schemas", version, "schemas", rest @ ..] if dated(version) => (Area::Schemas, rest),
         ["crm", "v3", "lists", rest @ ..] => (Area::Lists, rest),
+        ["crm", "v3", "imports", rest @ ..] => (Area::Imports, rest),
+        ["crm", "v3", "property-validations", rest @ ..] => (Area::Validations, rest),
         ["properties", "v2" | "v1", rest @ ..] => (Area::OldProperties, rest),
         ["oauth", rest @ ..] => (Area::OAuth, rest),
         ["webhooks", "v3", rest @ ..] => (Area::Webhooks, rest),
@@ -69,6 +74,8 @@ fn dated_area(name: &str) -> Area {
         "owners" => Area::Owners,
         "associations" => Area::Associations,
         "lists" => Area::Lists,
+        "imports" => Area::Imports,
+        "property-validations" => Area::Validations,
         _ => Area::Unknown,
     }
 }
@@ -84,6 +91,8 @@ pub fn dispatch(portal: &mut Portal, area: Area, rest: &[&str], request: &Reques
         Area::OldAssociations => of_old_associations(portal, rest, request),
         Area::Schemas => of_schemas(portal, rest, request),
         Area::Lists => of_lists(portal, rest, request),
+        Area::Imports => of_imports(portal, rest, request),
+        Area::Validations => properties::validations(portal, rest),
         Area::OAuth => of_oauth(portal, rest, request),
         Area::Webhooks => of_webhooks(portal, rest, request),
         Area::Account => of_account(portal, rest, request),
@@ -283,6 +292,8 @@ fn of_lists(portal: &mut Portal, rest: &[&str], request: &Request) -> Answer {
         ("POST", ["search"]) => lists::search(portal, request),
         ("GET", ["object-type-id", object, "name", name]) => lists::by_name(portal, object, name, &query),
         ("GET", ["records", object, id, "memberships"]) => lists::of_record(portal, object, id),
+        ("POST", ["records", "memberships", "batch", "read"]) => lists::of_records(portal, request),
+        ("PUT", [id, "memberships", "add-from", other]) => lists::add_from(portal, id, other),
         ("GET", [id]) => lists::get(portal, id, &query),
         ("DELETE", [id]) => lists::set_deleted(portal, id, true),
         ("PUT", [id, "restore"]) => lists::set_deleted(portal, id, false),
@@ -298,10 +309,23 @@ fn of_lists(portal: &mut Portal, rest: &[&str], request: &Request) -> Answer {
     }
 }
 
+fn of_imports(portal: &mut Portal, rest: &[&str], request: &Request) -> Answer {
+    match (request.method.as_str(), rest) {
+        ("POST", []) => imports::start(portal, request),
+        ("GET", []) => imports::list(portal),
+        ("GET", [id]) => imports::get(portal, id),
+        ("GET", [id, "errors"]) => imports::errors(portal, id),
+        ("POST", [id, "cancel"]) => imports::cancel(portal, id),
+        (_, [] | [_]) => Err(Fault::method_not_allowed()),
+        _ => Err(unknown()),
+    }
+}
+
 fn of_oauth(portal: &mut Portal, rest: &[&str], request: &Request) -> Answer {
     match (request.method.as_str(), rest) {
         ("POST", [version, "token"]) => oauth::token(portal, request, version),
         ("POST", [_, "token", verb @ ("introspect" | "revoke")]) => oauth::token_call(portal, request, verb),
+        ("POST", [_, "private-apps", "get", "access-token-info"]) => oauth::private_info(portal, request),
         ("GET", ["v1", "access-tokens", token]) => oauth::access_info(portal, token),
         (method @ ("GET" | "DELETE"), ["v1", "refresh-tokens", token]) => {
             oauth::refresh_info(portal, token, method)

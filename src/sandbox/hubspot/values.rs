@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use rust_decimal::Decimal;
 use serde_json::Value as Json;
+use unicode_normalization::UnicodeNormalization;
 
 use super::answer::{PropertyFault, iso};
-use super::portal::Portal;
+use super::portal::{Portal, Settings};
 use super::schema::{Object, Property};
 use crate::value::Millis;
 use crate::wire::instant;
@@ -42,7 +43,7 @@ pub fn normalise(
         "date" => date(property, &text),
         "datetime" => datetime(property, &text),
         "enumeration" => enumeration(portal, object, property, text),
-        _ => string(object, property, text),
+        _ => string(&portal.settings, object, property, text),
     }
 }
 
@@ -140,7 +141,18 @@ fn owner(portal: &Portal, property: &Property, text: String) -> Result<String, P
     Err(fault(property, "INVALID_OWNER_ID", message))
 }
 
-fn string(object: &Object, property: &Property, text: String) -> Result<String, PropertyFault> {
+/// What a portal does to every text, where it is switched on.
+fn tidied(settings: &Settings, text: String) -> String {
+    let text = if settings.trim { text.trim().to_owned() } else { text };
+    if settings.nfc { text.nfc().collect() } else { text }
+}
+
+fn string(
+    settings: &Settings,
+    object: &Object,
+    property: &Property,
+    text: String,
+) -> Result<String, PropertyFault> {
     match (&*object.singular, &*property.name) {
         ("contact", "email") => {
             let email = text.trim().to_lowercase();
@@ -150,7 +162,7 @@ fn string(object: &Object, property: &Property, text: String) -> Result<String, 
             Err(fault(property, "INVALID_EMAIL", format!("Email address {email} is invalid")))
         }
         ("company", "domain") => Ok(text.trim().to_lowercase()),
-        _ => Ok(text),
+        _ => Ok(tidied(settings, text)),
     }
 }
 

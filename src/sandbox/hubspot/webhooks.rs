@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::{Value as Json, json};
 
-use super::super::core::http::Request;
+use super::super::core::http::{Outgoing, Request};
 use super::answer::{Answer, Fault, iso};
 use super::portal::{Actor, Portal};
 use super::request;
@@ -63,6 +63,14 @@ impl Webhooks {
 }
 
 impl Portal {
+    /// The next delivery to the app's address, when it has one.
+    pub fn delivery(&mut self) -> Option<Outgoing> {
+        let url = self.webhooks.target.clone()?;
+        let events = self.webhooks.take();
+        let at = self.now().0;
+        (!events.is_empty()).then_some(Outgoing { url, events, at, secret: super::oauth::CLIENT_SECRET })
+    }
+
     /// Queues the events of a mutation for the subscriptions that want them.
     pub fn announce(&mut self, actor: &Actor, action: &str, record: Key, fields: &BTreeMap<String, Json>) {
         if self.webhooks.subscriptions.is_empty() {

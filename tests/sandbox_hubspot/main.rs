@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at the first surprise")]
 
+mod more;
+
 use serde_json::{Value, json};
 use twinmap::sandbox::Sandbox;
 use twinmap::sandbox::core::clock::SimClock;
