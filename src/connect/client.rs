@@ -27,6 +27,10 @@ const TRIES: u32 = 8;
 const TRIES_TO_REACH: u32 = 3;
 const BACKOFF_BASE: i64 = 1_000;
 const BACKOFF_CAP: i64 = 64_000;
+/// Percent of the account's day that writes leave: for finding out what became of them, and for others.
+const WRITE_RESERVE: u64 = 20;
+/// The same of reads.
+const READ_RESERVE: u64 = 1;
 /// A longer wait that a server asks for is handed to the caller.
 const PATIENCE: i64 = 120_000;
 
@@ -152,8 +156,6 @@ pub struct Client {
     auth: Auth,
     dialect: Box<dyn Dialect>,
     meter: RefCell<Meter>,
-    /// Percent of the account's day that is left to others.
-    reserve: u64,
     user_agent: String,
 }
 
@@ -186,7 +188,6 @@ impl Client {
             auth: parts.auth,
             dialect: parts.dialect,
             meter: RefCell::default(),
-            reserve: 1,
             user_agent: concat!("twinmap/", env!("CARGO_PKG_VERSION")).to_owned(),
         }
     }
@@ -212,7 +213,7 @@ impl Client {
         let mut tries = 1;
         let mut renewed = false;
         loop {
-            self.keep_pace(call.class).await?;
+            self.keep_pace(call).await?;
             match self.once(call).await {
                 Step::Done(answer) => return Ok(answer),
                 Step::Fail(error) => return Err(error),
@@ -244,9 +245,15 @@ impl Client {
         i64::try_from(self.timer.random() % u64::try_from(most).unwrap_or(1)).unwrap_or(0)
     }
 
-    async fn keep_pace(&self, class: &'static str) -> Result<(), CallError> {
-        if self.meter.borrow().daily.is_some_and(|daily| daily.below(self.reserve)) {
-            let message = "the account's calls of the day are used up";
+    async fn keep_pace(&self, call: &Call) -> Result<(), CallError> {
+        let class = call.class;
+        let (reserve, message) = match call.effect {
+            Effect::Read => (READ_RESERVE, "the account's calls of the day are used up"),
+            Effect::Write => {
+                (WRITE_RESERVE, "the last fifth of the account's calls of the day is kept in reserve")
+            }
+        };
+        if self.meter.borrow().daily.is_some_and(|daily| daily.below(reserve)) {
             return Err(self.error(ErrorClass::Limit, message));
         }
         loop {

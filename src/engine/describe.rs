@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::draft::Draft;
 use super::error::EngineResult;
+use super::execute::{CREATE, LARGE_BATCH, MANY_CREATES, UPDATE, stage};
 use super::ops::{Op, OpKind, Ref};
 use super::session::Session;
 use crate::connect::remote::AssociateAction;
@@ -108,20 +109,34 @@ impl Session<'_> {
 
     /// Calls that an apply will make: batches of writes, their read-backs, and the reading before them.
     fn cost(&self, draft: &Draft) -> BTreeMap<String, Cost> {
-        let mut groups: BTreeMap<(ObjectId, bool, SyncId), u64> = BTreeMap::new();
+        // As `execute` groups them.
+        let mut groups: BTreeMap<(ObjectId, u8, SyncId, &str), usize> = BTreeMap::new();
         for op in &draft.ops {
-            let associates = matches!(op.kind, OpKind::Associate(_));
-            *groups.entry((op.object, associates, op.sync)).or_default() += 1;
+            *groups.entry((op.object, stage(op.kind), op.sync, op.key.as_str())).or_default() += 1;
         }
         let mut cost: BTreeMap<String, Cost> = BTreeMap::new();
-        for ((object, associates, _), count) in groups {
-            let hubspot = self.shape(object).is_ok_and(|shape| shape.kind == SystemKind::Hubspot);
-            let batch = if hubspot { 100 } else { 200 };
-            let calls = count.div_ceil(batch) * if associates { 1 } else { 2 };
-            cost.entry(self.system_name(object).to_owned()).or_default().calls += calls;
+        for ((object, stage, ..), count) in groups {
+            let kind = self.shape(object).map(|shape| shape.kind).unwrap_or(SystemKind::Salesforce);
+            cost.entry(self.system_name(object).to_owned()).or_default().calls += calls(kind, stage, count);
         }
         cost
     }
+}
+
+/// Writes of one kind and their read-backs. What a write meets (a stamp that moved, a refused item) costs more.
+fn calls(kind: SystemKind, stage: u8, count: usize) -> u64 {
+    let batches = |size: usize| count.div_ceil(size);
+    let calls = match (kind, stage) {
+        (SystemKind::Hubspot, CREATE | UPDATE) => 2 * batches(100),
+        (SystemKind::Hubspot, _) => batches(100),
+        // A job is made, filled, closed, asked for once and read twice.
+        (_, CREATE) if count >= MANY_CREATES => 6 * batches(LARGE_BATCH) + batches(2_000),
+        (_, CREATE) => 2 * batches(200),
+        // Updates have preconditions and go by 25 in a composite.
+        (_, UPDATE) => batches(25) + batches(200),
+        _ => batches(200),
+    };
+    calls as u64
 }
 
 /// Indices of a draft's operations in the order in which people should see them: what may hurt first.

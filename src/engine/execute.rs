@@ -21,6 +21,22 @@ use crate::value::{Millis, Value};
 
 /// After the client has given up on a request, it may still land for this long.
 const LANDING: i64 = 60_000;
+/// From here on creates in Salesforce go out in large batches, which its connector makes jobs of.
+pub const MANY_CREATES: usize = 2_000;
+pub const LARGE_BATCH: usize = 10_000;
+
+pub const CREATE: u8 = 0;
+pub const UPDATE: u8 = 1;
+
+/// In which order kinds of operations are carried out.
+pub fn stage(kind: OpKind) -> u8 {
+    match kind {
+        OpKind::Create => CREATE,
+        OpKind::Update => UPDATE,
+        OpKind::Associate(_) => 2,
+        OpKind::Archive => 3,
+    }
+}
 
 /// Records that changed under our hands: to be merged again in this run.
 pub type Again = BTreeSet<(ObjectId, RecordId)>;
@@ -47,13 +63,7 @@ impl Session<'_> {
         self.store().bump_version()?;
         let mut groups: BTreeMap<(SyncId, u8, ObjectId, String), Vec<Op>> = BTreeMap::new();
         for op in ops {
-            let stage = match op.kind {
-                OpKind::Create => 0,
-                OpKind::Update => 1,
-                OpKind::Associate(_) => 2,
-                OpKind::Archive => 3,
-            };
-            groups.entry((op.sync, stage, op.object, op.key.clone())).or_default().push(op);
+            groups.entry((op.sync, stage(op.kind), op.object, op.key.clone())).or_default().push(op);
         }
         let mut late = Vec::new();
         for ((_, stage, object, _), ops) in groups {
@@ -61,7 +71,7 @@ impl Session<'_> {
                 ["creating", "updating", "associating", "archiving"].get(stage as usize).unwrap_or(&"");
             let what = format!("{verb} {}.{}", self.system_name(object), self.object_name(object));
             self.deps.progress.stage(&what, ops.len() as u64);
-            for batch in ops.chunks(self.batch_size(object)?) {
+            for batch in ops.chunks(self.batch_size(object, stage, ops.len())?) {
                 self.check_stop()?;
                 self.batch(object, batch, &mut late, &mut again, draft, report).await?;
                 self.deps.progress.step(batch.len() as u64);
@@ -81,8 +91,12 @@ impl Session<'_> {
         Ok(again)
     }
 
-    fn batch_size(&self, object: ObjectId) -> EngineResult<usize> {
-        Ok(if self.shape(object)?.kind == SystemKind::Hubspot { 100 } else { 200 })
+    fn batch_size(&self, object: ObjectId, stage: u8, count: usize) -> EngineResult<usize> {
+        Ok(match self.shape(object)?.kind {
+            SystemKind::Hubspot => 100,
+            _ if stage == CREATE && count >= MANY_CREATES => LARGE_BATCH,
+            _ => 200,
+        })
     }
 
     async fn batch(

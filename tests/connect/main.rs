@@ -12,6 +12,7 @@ mod bad_answers;
 mod support;
 
 mod auth;
+mod golden;
 mod hubspot;
 mod salesforce;
 mod salesnav;

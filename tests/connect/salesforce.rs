@@ -250,3 +250,76 @@ fn lost_answers_are_unknown_and_sessions_end() {
     assert_eq!(org.error(Request::Owners).class, ErrorClass::Rejected);
     assert!(org.account.calls()["api"] > 5);
 }
+
+fn many(count: usize, blank: &str) -> Request {
+    let item = |n: usize| {
+        let unique = WriteKind::Create { unique: Some(("Twinmap_Id__c".into(), format!("Bulk-{n}").into())) };
+        let name = if n == 7 { Value::text("x".repeat(300)) } else { Value::text(format!("Bulk, \"{n}\"")) };
+        write(&format!("op{n}"), unique, &[("Name", name), ("Phone", Value::text(blank))])
+    };
+    Request::Write { object: "Account".into(), items: (0..count).map(item).collect() }
+}
+
+#[test]
+fn very_many_creates_go_as_one_job_and_can_be_repeated() {
+    let org = world(SystemKind::Salesforce, Size { companies: 5, contacts: 5, deals: 5 });
+    let Ok(Reply::Written(first)) = org.call(many(2_500, "1")) else { panic!() };
+    let made = first.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Created { .. })).count();
+    assert_eq!((first.len(), made), (2_500, 2_499));
+    let (_, Outcome::Refused(refusal)) = &first[7] else { panic!("{:?}", first[7]) };
+    assert_eq!(refusal.code, "STRING_TOO_LONG");
+    let paths = org.transport.paths();
+    assert_eq!(paths.iter().filter(|path| path.contains("/jobs/ingest")).count(), 6, "{paths:?}");
+    assert!(!paths.iter().any(|path| path.contains("/composite/sobjects")));
+    let Ok(Reply::Written(second)) = org.call(many(2_500, "2")) else { panic!() };
+    assert!(matches!(&second[0].1, Outcome::Updated { .. }), "{:?}", second[0]);
+}
+
+#[test]
+fn a_job_that_can_not_be_made_or_closed_leaves_nothing_undone_or_done_twice() {
+    let org = world(SystemKind::Salesforce, Size { companies: 5, contacts: 5, deals: 5 });
+    let refusal = r#"[{"errorCode":"FEATURENOTENABLED","message":"no bulk"}]"#;
+    org.transport.next(Twist::Instead(answer(400, refusal)));
+    let Ok(Reply::Written(outcomes)) = org.call(many(2_000, "1")) else { panic!() };
+    assert!(matches!(&outcomes[0].1, Outcome::Created { .. }), "{:?}", outcomes[0]);
+    assert!(org.transport.paths().iter().any(|path| path.contains("/composite/sobjects")));
+    // Closed, and the answer is lost: the job is asked for its state, and waited for.
+    for twist in [Twist::Pass, Twist::Pass, Twist::Lost] {
+        org.transport.next(twist);
+    }
+    let Ok(Reply::Written(outcomes)) = org.call(many(2_000, "2")) else { panic!() };
+    assert!(matches!(&outcomes[0].1, Outcome::Updated { .. }), "{:?}", outcomes[0]);
+    // Its results can't be read: nobody knows.
+    for twist in [
+        Twist::Pass,
+        Twist::Pass,
+        Twist::Pass,
+        Twist::Pass,
+        Twist::Instead(answer(404, "[]")),
+        Twist::Instead(answer(404, "[]")),
+    ] {
+        org.transport.next(twist);
+    }
+    let Ok(Reply::Written(outcomes)) = org.call(many(2_000, "3")) else { panic!() };
+    assert!(outcomes.iter().all(|(_, outcome)| matches!(outcome, Outcome::Unknown { .. })));
+}
+
+#[test]
+fn a_fifth_of_the_day_is_kept_from_writes() {
+    let org = world(SystemKind::Salesforce, Size { companies: 5, contacts: 5, deals: 5 });
+    let usage = |used: u64| {
+        let mut response = answer(200, r#"{"totalSize":0,"done":true,"records":[]}"#);
+        response.headers.push(("sforce-limit-info".to_owned(), format!("api-usage={used}/1000")));
+        response
+    };
+    let item = || Request::Write {
+        object: "Account".into(),
+        items: vec![write("a", WriteKind::Create { unique: None }, &[("Name", Value::text("A"))])],
+    };
+    org.transport.next(Twist::Instead(usage(850)));
+    org.call(Request::Owners).unwrap();
+    assert_eq!(org.call(item()).unwrap_err().class, ErrorClass::Limit);
+    org.transport.next(Twist::Instead(usage(995)));
+    org.call(Request::Owners).unwrap();
+    assert_eq!(org.call(Request::Owners).unwrap_err().class, ErrorClass::Limit);
+}

@@ -42,11 +42,18 @@ pub struct Bent {
     inner: Box<dyn Transport>,
     pub twists: RefCell<VecDeque<Twist>>,
     pub seen: RefCell<Vec<HttpRequest>>,
+    /// What was asked and answered, of exchanges that were let through.
+    pub heard: RefCell<Vec<(HttpRequest, HttpResponse)>>,
 }
 
 impl Bent {
     pub fn new(inner: Box<dyn Transport>) -> Rc<Self> {
-        Rc::new(Bent { inner, twists: RefCell::default(), seen: RefCell::default() })
+        Rc::new(Bent {
+            inner,
+            twists: RefCell::default(),
+            seen: RefCell::default(),
+            heard: RefCell::default(),
+        })
     }
 
     pub fn next(&self, twist: Twist) {
@@ -68,7 +75,11 @@ impl Transport for Bent {
         let twist = self.twists.borrow_mut().pop_front().unwrap_or(Twist::Pass);
         Box::pin(async move {
             match twist {
-                Twist::Pass => self.inner.send(request).await,
+                Twist::Pass => {
+                    let response = self.inner.send(request.clone()).await?;
+                    self.heard.borrow_mut().push((request, response.clone()));
+                    Ok(response)
+                }
                 Twist::Unsent => Err(TransportError::new(Sent::No, "no connection")),
                 Twist::Lost => {
                     self.inner.send(request).await?;

@@ -3,6 +3,7 @@
 //! Facts are Salesforce's REST API guide, see `docs/CONNECTORS.md`. Every read is a query on the database, strongly
 //! consistent; conditional updates go as composites of single-row patches, because collections know no condition.
 
+mod bulk;
 mod errors;
 mod facts;
 mod id;
@@ -21,6 +22,7 @@ use std::pin::Pin;
 
 use serde_json::Value as Json;
 
+pub use bulk::THRESHOLD as BULK_THRESHOLD;
 pub use errors::SalesforceDialect;
 
 use super::client::{Answer, Call, Client};

@@ -64,6 +64,10 @@ impl Salesforce {
         self.collection(Method::Post, &collection, creates, &mut outcomes).await?;
         for (field, rows) in upserts {
             let target = format!("{collection}/{}/{}", encode(object), encode(field));
+            let rows = match Self::is_bulk(&rows, field) {
+                true => self.bulk(object, field, rows, &mut outcomes).await?,
+                false => rows,
+            };
             for wave in waves(rows, |row| text(&row.json, field).unwrap_or("").to_lowercase()) {
                 self.collection(Method::Patch, &target, wave, &mut outcomes).await?;
             }
