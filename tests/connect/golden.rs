@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
-use twinmap::connect::remote::{AssociateAction, AssociateItem, Remote as _, Request, WriteKind};
+use twinmap::connect::remote::{AssociateAction, AssociateItem, Remote as _, Reply, Request, WriteKind};
 use twinmap::connect::transport::{HttpRequest, HttpResponse};
 use twinmap::record::RecordId;
 use twinmap::sandbox::Config;
@@ -200,8 +200,46 @@ fn tour(world: &World, kind: SystemKind, names: &Names) {
             items: vec![item],
         });
     }
+    // Pages after a mark, values that need escaping.
+    let (feed, page) =
+        (Request::Changed { object: contact.into(), since: Millis(0), after: None, limit: 2 }, 2);
+    if let Ok(Reply::Changed { next, .. }) = world.call(feed) {
+        world
+            .call(Request::Changed { object: contact.into(), since: Millis(0), after: next, limit: page })
+            .unwrap();
+    }
+    let odd = Value::text("O'Neil \\ \"Söhne\" %_\n");
+    let find = |field: &str, value: Value| Request::Find {
+        object: company.into(),
+        field: spec(field),
+        values: vec![value, Value::text("x")],
+        fields: Arc::new([spec(names.name)]),
+        associations: Arc::new([]),
+    };
+    world.records(find(names.name, odd));
+    world.records(find(names.key, Value::text("g1")));
     world.call(Request::Archive { object: company.into(), ids: vec![id] }).unwrap();
     world.call(Request::Owners).unwrap();
+}
+
+/// Every query that the tour makes, one a line: `tests/clients/soql.js` gives them to a parser of others.
+fn hold_queries(world: &World) {
+    let queries: BTreeSet<String> = world
+        .transport
+        .heard
+        .borrow()
+        .iter()
+        .filter_map(|(request, _)| {
+            let (_, query) = request.target.split_once("?q=")?;
+            Some(percent_encoding::percent_decode_str(query).decode_utf8_lossy().into_owned())
+        })
+        .collect();
+    let text = queries.into_iter().map(|query| query + "\n").collect::<String>();
+    let path = folder("queries.soql");
+    if std::env::var_os("UPDATE").is_some_and(|value| value == "1") {
+        std::fs::write(&path, &text).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), text, "`UPDATE=1` rewrites the file");
 }
 
 #[test]
@@ -244,4 +282,5 @@ fn golden_salesforce() {
     };
     world.call(Request::Write { object: "Account".into(), items: (0..2_000).map(item).collect() }).unwrap();
     hold(&world, "salesforce");
+    hold_queries(&world);
 }
