@@ -123,3 +123,55 @@ fn strange_answers_are_refused_in_words() {
         }
     }
 }
+
+/// What no listing of fields says, and what stays when the fields are listed again.
+#[test]
+fn counts_scopes_and_writers_import() {
+    let text = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    let fields = text(
+        r#"{"results": [{"name": "hs_object_id", "type": "number", "fieldType": "number"},
+        {"name": "associatedcompanyid", "type": "number", "fieldType": "number", "referencedObjectType": "COMPANY"},
+        {"name": "tier", "type": "string", "fieldType": "text"}, {"name": "city", "type": "string", "fieldType": "text"}]}"#,
+    );
+    let mut system = empty(SystemKind::Hubspot);
+    import(&mut system, Some("contact"), Kind::Fields, &fields).unwrap();
+    assert_eq!(field(&system, "contact", "hs_object_id").ty, FieldType::Id);
+    assert_eq!(
+        field(&system, "contact", "associatedcompanyid").ty,
+        FieldType::Ref { to: vec!["company".to_owned()] }
+    );
+
+    let search = text(r#"{"total": 250001, "results": []}"#);
+    import(&mut system, Some("contacts"), Kind::Records, &search).unwrap();
+    assert_eq!(system.objects["contact"].records, Some(250_001));
+
+    let record = text(
+        r#"{"id": "1", "propertiesWithHistory": {
+        "tier": [{"value": "A", "sourceType": "AUTOMATION_PLATFORM", "sourceId": "enrollmentId:7", "sourceLabel": "Tiering"},
+                 {"value": "B", "sourceType": "CRM_UI"}],
+        "city": [{"value": "Rome", "sourceType": "CRM_UI"}]}}"#,
+    );
+    import(&mut system, Some("contact"), Kind::History, &record).unwrap();
+    assert_eq!(field(&system, "contact", "tier").written_by, "the workflow Tiering");
+    assert_eq!(field(&system, "contact", "city").written_by, "");
+    import(&mut system, Some("contact"), Kind::Fields, &fields).unwrap();
+    assert_eq!(field(&system, "contact", "tier").written_by, "the workflow Tiering");
+
+    let token = text(r#"{"hub_id": 1, "scopes": ["oauth", "crm.objects.contacts.read"]}"#);
+    import(&mut system, None, Kind::Account, &token).unwrap();
+    import(&mut system, None, Kind::Account, &text(r#"{"portalId": 7, "companyCurrency": "EUR"}"#)).unwrap();
+    assert_eq!(system.account.scopes, ["crm.objects.contacts.read", "oauth"]);
+    assert_eq!(system.account.currency, "EUR");
+    let refused = import(&mut system, Some("contact"), Kind::History, &search).unwrap_err().to_string();
+    assert!(refused.contains("propertiesWithHistory"), "{refused}");
+
+    let mut org = empty(SystemKind::Salesforce);
+    let count = text(r#"{"totalSize": 12, "done": true, "records": []}"#);
+    let early = import(&mut org, Some("Account"), Kind::Records, &count).unwrap_err().to_string();
+    assert!(early.contains("import the fields of Account first"), "{early}");
+    let describe = text(r#"{"name": "Account", "fields": [{"name": "Name", "type": "string"}]}"#);
+    import(&mut org, Some("Account"), Kind::Fields, &describe).unwrap();
+    import(&mut org, Some("Account"), Kind::Records, &count).unwrap();
+    import(&mut org, Some("Account"), Kind::Fields, &describe).unwrap();
+    assert_eq!(org.objects["Account"].records, Some(12));
+}

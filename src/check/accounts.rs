@@ -24,8 +24,8 @@ const NO_API: [&str; 6] = [
 /// A first sync above this many records is done by HubSpot in parts.
 const BULK: u64 = 200_000;
 
-/// HubSpot objects with scopes of their own name.
-const SCOPED: [&str; 3] = ["contact", "company", "deal"];
+/// HubSpot objects with scopes of their own name; custom objects share those of `custom`.
+const SCOPED: [&str; 6] = ["contact", "company", "deal", "line_item", "quote", "lead"];
 
 /// Properties and fields that a vendor's own integration fills.
 const FOREIGN: [(&str, &str); 8] = [
@@ -73,10 +73,16 @@ pub fn rights_are_there<'a>(ctx: &mut Ctx<'a, '_>, sync: &Sync<'a>) {
 
 fn missing_scope(scopes: &[String], object: Object<'_>, writes: bool) -> Option<String> {
     // No scope at all means that they were not recorded.
-    if scopes.is_empty() || object.kind != SystemKind::Hubspot || !SCOPED.contains(&object.name) {
+    if scopes.is_empty() || object.kind != SystemKind::Hubspot {
         return None;
     }
-    let plural = hubspot::plural(object.name);
+    let custom = !hubspot::OBJECTS.iter().any(|(singular, ..)| *singular == object.name);
+    let plural = match object.name {
+        _ if custom => "custom",
+        name if SCOPED.contains(&name) => hubspot::plural(name),
+        // Tickets, products and activities go by older scopes of other names.
+        _ => return None,
+    };
     let needed = ["read", "write"].into_iter().take(if writes { 2 } else { 1 });
     needed
         .map(|right| format!("crm.objects.{plural}.{right}"))

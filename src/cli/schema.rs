@@ -27,7 +27,8 @@ enum Command {
     #[command(after_help = "Examples:\n  twinmap schema import hubspot.company properties.json\n  \
         twinmap schema import hubspot.deal pipelines.json --kind pipelines\n  \
         twinmap schema import salesforce.Account describe.json\n  \
-        twinmap schema import hubspot owners.json --kind owners")]
+        twinmap schema import hubspot owners.json --kind owners\n  \
+        twinmap schema import salesforce.Account count.json --kind records")]
     Import(ImportArgs),
     /// Compare two snapshots
     Diff(super::drift::DiffArgs),
@@ -61,7 +62,12 @@ enum KindArg {
     RecordTypes,
     Owners,
     Lists,
+    /// Account details, or what the token may do (its scopes)
     Account,
+    /// How many records there are: a HubSpot search answer, `SELECT COUNT() FROM Account`
+    Records,
+    /// Who writes which field: HubSpot records read with `propertiesWithHistory`
+    History,
 }
 
 impl KindArg {
@@ -74,6 +80,8 @@ impl KindArg {
             KindArg::Owners => Kind::Owners,
             KindArg::Lists => Kind::Lists,
             KindArg::Account => Kind::Account,
+            KindArg::Records => Kind::Records,
+            KindArg::History => Kind::History,
         }
     }
 }

@@ -120,7 +120,6 @@ codes! {
     W571 "foreign-writer" "a field that another workflow or integration owns";
     W580 "bulk-limit" "a first sync above the vendor's bulk limit";
     E590 "policy-broken" "a policy that the program breaks";
-    E599 "not-available-yet" "a part of the language that this version can't run";
 }
 
 impl Code {

@@ -276,3 +276,47 @@ pub fn account(json: &Json) -> Result<Account, NotUnderstood> {
         scopes: Vec::new(),
     })
 }
+
+/// What an access token may do: `POST /token/introspect` and its relatives. `None` = this is another answer.
+pub fn scopes(json: &Json) -> Option<Vec<String>> {
+    let granted = json.get("scopes").or_else(|| json.get("scope"))?;
+    let mut scopes: Vec<String> = match granted {
+        Json::String(text) => {
+            text.split([' ', ',']).filter(|scope| !scope.is_empty()).map(str::to_owned).collect()
+        }
+        _ => granted.as_array()?.iter().filter_map(Json::as_str).map(str::to_owned).collect(),
+    };
+    scopes.sort();
+    scopes.dedup();
+    Some(scopes)
+}
+
+/// Which properties a workflow or another integration wrote last, from records read with `propertiesWithHistory`.
+pub fn writers(json: &Json) -> Result<BTreeMap<String, String>, NotUnderstood> {
+    let records = match json.get("propertiesWithHistory") {
+        Some(_) => vec![json.clone()],
+        None => rows(json, "records with `propertiesWithHistory`")?,
+    };
+    let mut writers = BTreeMap::new();
+    let mut histories = 0;
+    for record in &records {
+        let Some(Json::Object(properties)) = record.get("propertiesWithHistory") else { continue };
+        for (name, entries) in properties {
+            histories += 1;
+            // The newest entry stands first.
+            let Some(newest) = entries.as_array().and_then(|entries| entries.first()) else { continue };
+            let label = text(newest, "sourceLabel").or_else(|| text(newest, "sourceId"));
+            let kind = match text(newest, "sourceType").unwrap_or("") {
+                "AUTOMATION_PLATFORM" | "WORKFLOWS" => "the workflow",
+                "INTEGRATION" => "the integration",
+                "SALESFORCE" => "the Salesforce connector",
+                _ => continue,
+            };
+            writers.insert(name.clone(), label.map_or(kind.to_owned(), |label| format!("{kind} {label}")));
+        }
+    }
+    if histories == 0 {
+        return Err(NotUnderstood("no record here carries `propertiesWithHistory`".to_owned()));
+    }
+    Ok(writers)
+}

@@ -19,7 +19,12 @@ pub enum Kind {
     RecordTypes,
     Owners,
     Lists,
+    /// HubSpot account details, or what a token may do; a Salesforce Organization row.
     Account,
+    /// How many records there are: a HubSpot search answer, a Salesforce `SELECT COUNT()`.
+    Records,
+    /// Who writes which field: HubSpot records read with `propertiesWithHistory`.
+    History,
 }
 
 /// A schema that nothing is known of yet.
@@ -66,8 +71,14 @@ fn import_hubspot(
     match kind {
         Kind::Fields => {
             let name = hubspot::canonical(named(object)?).to_owned();
-            let fields = hubspot::properties(json)?;
+            let mut fields = hubspot::properties(json)?;
             let entry = system.objects.entry(name.clone()).or_insert_with(|| hubspot::empty_object(&name));
+            // Who writes a field is known from elsewhere.
+            for (name, known) in std::mem::take(&mut entry.fields) {
+                if let Some(field) = fields.get_mut(&name) {
+                    field.written_by = known.written_by;
+                }
+            }
             entry.fields = fields;
             hubspot::fill_stage_options(entry);
             Ok(format!("{name}: {} fields", entry.fields.len()))
@@ -92,9 +103,34 @@ fn import_hubspot(
             system.lists = Some(lists);
             Ok(format!("{count} lists"))
         }
-        Kind::Account => {
-            system.account = hubspot::account(json)?;
-            Ok(format!("portal {}", system.account.id))
+        Kind::Account => match hubspot::scopes(json) {
+            Some(scopes) => {
+                system.account.scopes = scopes;
+                Ok(format!("{} scopes", system.account.scopes.len()))
+            }
+            None => {
+                let scopes = std::mem::take(&mut system.account.scopes);
+                system.account = hubspot::account(json)?;
+                system.account.scopes = scopes;
+                Ok(format!("portal {}", system.account.id))
+            }
+        },
+        Kind::Records => {
+            let name = hubspot::canonical(named(object)?);
+            count(known_object(system, name)?, name, json, "total")
+        }
+        Kind::History => {
+            let name = hubspot::canonical(named(object)?);
+            let writers = hubspot::writers(json)?;
+            let known = known_object(system, name)?;
+            let mut named = 0;
+            for (field, writer) in writers {
+                if let Some(field) = known.fields.get_mut(&field) {
+                    field.written_by = writer;
+                    named += 1;
+                }
+            }
+            Ok(format!("{name}: {named} fields that workflows or integrations write"))
         }
         Kind::RecordTypes => {
             Err(NotUnderstood("HubSpot has pipelines, not record types: `--kind pipelines`".to_owned()))
@@ -147,7 +183,14 @@ fn import_salesforce(
             system.account = salesforce::organization(json)?;
             Ok(format!("org {}", system.account.id))
         }
+        Kind::Records => {
+            let name = named(object)?;
+            count(known_object(system, name)?, name, json, "totalSize")
+        }
         Kind::Lists => Err(NotUnderstood("Salesforce has no lists to import".to_owned())),
+        Kind::History => {
+            Err(NotUnderstood("Salesforce's records do not say which program wrote a field".to_owned()))
+        }
     }
 }
 
@@ -155,14 +198,24 @@ fn import_salesforce(
 fn take_fields(known: &mut Object, described: Object) {
     let stages = std::mem::take(&mut known.stages);
     let types = std::mem::take(&mut known.record_types);
+    let records = known.records;
     *known = described;
+    known.records = records;
     known.stages = stages;
     if known.record_types.is_empty() {
         known.record_types = types;
     }
 }
 
+fn count(known: &mut Object, name: &str, json: &Json, key: &str) -> Result<String, NotUnderstood> {
+    let records = json.get(key).and_then(Json::as_u64).ok_or_else(|| {
+        NotUnderstood(format!("this answer does not say how many records there are: no `{key}`"))
+    })?;
+    known.records = Some(records);
+    Ok(format!("{name}: {records} records"))
+}
+
 fn known_object<'s>(system: &'s mut System, name: &str) -> Result<&'s mut Object, NotUnderstood> {
-    let missing = || NotUnderstood(format!("import the describe of {name} first"));
+    let missing = || NotUnderstood(format!("import the fields of {name} first"));
     system.objects.get_mut(name).ok_or_else(missing)
 }

@@ -6,6 +6,7 @@ use super::cause::{self, Frame};
 use super::grammar::Rule;
 use super::items::{Reader, block, whole};
 use super::outline::Node;
+use super::plain;
 use crate::diag::errors::text as wording;
 use pest::iterators::Pair;
 
@@ -68,6 +69,10 @@ impl<'t> Reader<'t> {
         let (mut rows, mut elses) = (Vec::new(), Vec::new());
         for line in block(node) {
             self.line_only(line);
+            if let Some(row) = self.plain(line.span, plain::value_row) {
+                rows.push(row);
+                continue;
+            }
             let Some(pair) = self.strict(line.span, Rule::value_line, ROW) else { continue };
             let mut builder = self.builder(line.span);
             match Parts::of(pair).any() {
@@ -378,7 +383,7 @@ fn map_end<'t>(builder: &mut Builder<'t, '_>, pair: Pair<'t, Rule>) -> ast::MapE
     ast::MapEnd { path, qualifier, span }
 }
 
-fn value_row<'t>(builder: &mut Builder<'t, '_>, pair: Pair<'t, Rule>) -> ast::ValueRow {
+pub(super) fn value_row<'t>(builder: &mut Builder<'t, '_>, pair: Pair<'t, Rule>) -> ast::ValueRow {
     let span = builder.span(&pair);
     let mut parts = Parts::of(pair);
     let left = builder.text(parts.next(Rule::string));

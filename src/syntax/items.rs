@@ -6,6 +6,7 @@ use super::build::{Builder, Parts};
 use super::cause::{self, Frame};
 use super::grammar::{Piece, Rule};
 use super::outline::{self, ITEM_WORDS, Node};
+use super::plain::{self, PlainRow};
 use std::collections::BTreeSet;
 
 use crate::diag::errors::text as wording;
@@ -351,21 +352,10 @@ impl<'t> Reader<'t> {
 
     fn row(&mut self, node: &Node) -> Option<Row> {
         self.line_only(node);
-        let frame = Frame { colon: None, no_colon: None, has_arrow: true };
-        let before = self.diagnostics.len();
-        let Some(pair) = self.strict(node.span, Rule::row, frame) else {
-            self.name_bad_option(node, before);
-            return None;
+        let PlainRow { left, arrow, right, options } = match self.plain(node.span, plain::row) {
+            Some(row) => row,
+            None => self.row_by_grammar(node)?,
         };
-        let mut builder = self.builder(node.span);
-        let mut parts = Parts::of(pair);
-        let left = builder.expr(parts.next(Rule::expr));
-        let arrow = builder.arrow(parts.next(Rule::arrow));
-        let right = builder.expr(parts.next(Rule::expr));
-        let mut options = Vec::new();
-        while let Some(option) = parts.next(Rule::option) {
-            options.extend(builder.option(option));
-        }
         let mut seen: Vec<(std::mem::Discriminant<ast::RowOptionKind>, Span)> = Vec::new();
         for option in &options {
             let kind = std::mem::discriminant(&option.kind);
@@ -379,6 +369,21 @@ impl<'t> Reader<'t> {
             }
         }
         Some(Row { doc: node.doc.clone(), left, arrow, right, options, span: node.span })
+    }
+
+    fn row_by_grammar(&mut self, node: &Node) -> Option<PlainRow> {
+        let frame = Frame { colon: None, no_colon: None, has_arrow: true };
+        let before = self.diagnostics.len();
+        let Some(pair) = self.strict(node.span, Rule::row, frame) else {
+            self.name_bad_option(node, before);
+            return None;
+        };
+        Some(row_parts(&mut self.builder(node.span), Parts::of(pair)))
+    }
+
+    /// A line of a plain shape, unless something was said about it before.
+    pub(super) fn plain<T>(&self, span: Span, read: impl FnOnce(Piece<'t>) -> Option<T>) -> Option<T> {
+        read(self.piece(span)).filter(|_| !self.is_complained(span))
     }
 
     /// `name -> Name prefre salesforce`: the grammar stops behind the head; say that the word is no option.
@@ -403,6 +408,18 @@ impl<'t> Reader<'t> {
             self.unknown(at, "option", &word, &OPTIONS);
         }
     }
+}
+
+/// A row as the grammar reads it.
+pub(super) fn row_parts<'t>(builder: &mut Builder<'t, '_>, mut parts: Parts<'t>) -> PlainRow {
+    let left = builder.expr(parts.next(Rule::expr));
+    let arrow = builder.arrow(parts.next(Rule::arrow));
+    let right = builder.expr(parts.next(Rule::expr));
+    let mut options = Vec::new();
+    while let Some(option) = parts.next(Rule::option) {
+        options.extend(builder.option(option));
+    }
+    PlainRow { left, arrow, right, options }
 }
 
 fn clause_kind<'t>(builder: &mut Builder<'t, '_>, rule: Rule, mut parts: Parts<'t>) -> Option<ClauseKind> {

@@ -9,6 +9,7 @@ pub mod fmt;
 mod grammar;
 mod items;
 pub mod outline;
+mod plain;
 mod tokens;
 
 pub use items::{parse, parse_file};

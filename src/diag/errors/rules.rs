@@ -141,11 +141,6 @@ pub fn policy_broken(span: Span, policy_span: Span, policy: &str, what: &str) ->
         .label(policy_span, "by this rule")
 }
 
-pub fn not_available(span: Span, what: &str) -> Diagnostic {
-    Diagnostic::new(Code::E599, span, format!("{what} is not available yet"))
-        .here("this version can't run it")
-}
-
 pub fn activity_without_target(span: Span, items: &str) -> Diagnostic {
     Diagnostic::new(Code::E533, span, format!("nothing says what {items} become in the CRM"))
         .here("no line for these")
