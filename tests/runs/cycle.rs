@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::json_schema::misfits;
 use crate::support::{Side, World, err, out};
 
 #[test]
@@ -17,6 +18,11 @@ fn a_plan_is_applied_exactly_and_then_there_is_nothing_to_do() {
     assert_eq!(report["counts"]["associated"], plan["summary"]["associate"]);
     let written = world.writes();
     let second = world.json(&["run", "--format", "json"]);
+    let schema = |name: &str| world.json(&["schema-of", name]);
+    assert_eq!(misfits(&schema("plan"), &plan), Vec::<String>::new());
+    for report in [&report, &second] {
+        assert_eq!(misfits(&schema("run"), report), Vec::<String>::new());
+    }
     assert_eq!(
         (second["counts"]["created"].clone(), second["counts"]["updated"].clone()),
         (json!(0), json!(0))
@@ -55,6 +61,7 @@ fn a_conflict_within_five_minutes_goes_to_the_winner_and_the_loser_is_kept() {
     world.edit(Side::Salesforce, "Account", &account, "BillingCity", "Turin");
     let plan = world.json(&["plan", "--format", "json"]);
     assert_eq!(plan["summary"]["conflicts"], 1, "B122: {plan}");
+    assert_eq!(misfits(&world.json(&["schema-of", "plan"]), &plan), Vec::<String>::new());
     let page = out(&world.run(&["plan", "--format", "html"]));
     assert!(
         page.starts_with("<!doctype html>") && page.contains("hubspot wins") && !page.contains("<script")

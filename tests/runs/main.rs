@@ -11,6 +11,8 @@
 mod crash;
 mod cycle;
 mod files;
+#[path = "../cli_offline/json_schema.rs"]
+mod json_schema;
 mod reconcile;
 mod support;
 mod trouble;
