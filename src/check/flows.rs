@@ -12,11 +12,13 @@ use crate::source::Span;
 use crate::syntax::ast::Direction;
 use crate::value::Value;
 
-/// A field of a CRM: system, object, name.
-type Place<'a> = (&'a str, &'a str, &'a str);
+/// A field of a CRM. Every field stands once in the schemas: where it stands tells it apart, and nothing is ever
+/// ordered by it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place(usize);
 
-fn place<'a>(field: FieldRef<'a>) -> Place<'a> {
-    (field.object.system, field.object.name, field.name)
+fn place(field: FieldRef<'_>) -> Place {
+    Place(std::ptr::from_ref(field.field).addr())
 }
 
 const SIDES: [Side; 2] = [Side::Left, Side::Right];
@@ -55,16 +57,24 @@ fn rows_of<'s, 'a>((sync, arm): ArmOf<'s, 'a>) -> &'s [Row<'a>] {
 type Writer<'s, 'a> = (&'s Sync<'a>, &'s Row<'a>, Span);
 
 fn shared_fields<'a>(ctx: &mut Ctx<'a, '_>, group: &[ArmOf<'_, 'a>]) {
-    let mut written: BTreeMap<Place<'a>, Vec<Writer<'_, 'a>>> = BTreeMap::new();
+    let mut written: BTreeMap<Place, Vec<Writer<'_, 'a>>> = BTreeMap::new();
     for (sync, arm) in group {
-        let mut own: Vec<(Place<'a>, Writer<'_, 'a>)> = Vec::new();
+        // Syncs whose filters never agree share no record, whatever their rows say.
+        let mut apart: BTreeMap<&str, bool> = BTreeMap::new();
+        let mut own: Vec<(Place, Writer<'_, 'a>)> = Vec::new();
         let mut found: Vec<(FieldRef<'a>, Writer<'_, 'a>)> = Vec::new();
         for row in rows_of((sync, *arm)) {
             let mut clash = None;
             for field in SIDES.iter().filter_map(|side| row.target(*side)) {
                 let earlier = written.get(&place(field)).map_or(&[][..], Vec::as_slice);
                 let other = earlier.iter().take(EARLIER).find(|(other, known, _)| {
-                    !std::ptr::eq(*other, *sync) && !disjoint(other, sync, &[*known, row])
+                    if std::ptr::eq(*other, *sync) {
+                        return false;
+                    }
+                    let name = other.name.text.as_str();
+                    let never = *apart.entry(name).or_insert_with(|| disjoint(other, sync, &[]));
+                    let conditions = known.when.is_some() || row.when.is_some();
+                    !never && !(conditions && disjoint(other, sync, &[*known, row]))
                 });
                 clash = clash.or_else(|| other.map(|other| (field, *other)));
                 own.push((place(field), (sync, row, field.span)));
@@ -106,7 +116,7 @@ struct Edge<'p, 'a> {
 /// Circles of rows: values that never settle, that change on the way round, or that nobody owns.
 pub fn cycles_settle<'a>(ctx: &mut Ctx<'a, '_>) {
     let edges = edges(ctx);
-    let mut out: BTreeMap<Place<'a>, Vec<usize>> = BTreeMap::new();
+    let mut out: BTreeMap<Place, Vec<usize>> = BTreeMap::new();
     for (index, edge) in edges.iter().enumerate() {
         out.entry(place(edge.from_field)).or_default().push(index);
     }
@@ -159,7 +169,7 @@ fn edges<'p, 'a>(ctx: &Ctx<'a, 'p>) -> Vec<Edge<'p, 'a>> {
 /// A way from the end of a path back to its start over rows that differ, at most eight of them.
 fn circle(
     edges: &[Edge<'_, '_>],
-    out: &BTreeMap<Place<'_>, Vec<usize>>,
+    out: &BTreeMap<Place, Vec<usize>>,
     path: &mut Vec<usize>,
     steps: &mut usize,
 ) -> Option<Vec<usize>> {

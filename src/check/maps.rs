@@ -8,6 +8,7 @@ use super::types::unlisted;
 use crate::diag::errors::{rules, text, types, values as wording};
 use crate::resolve::hir::{MapEnd, Use, ValueMap};
 use crate::schema::FieldType;
+use crate::schema::model::Choice;
 use crate::source::Span;
 use crate::syntax::ast::{Arrow, Direction, ElseAction, ElseRow, Str, ValueRow};
 
@@ -15,27 +16,45 @@ pub fn path(end: &MapEnd<'_>) -> String {
     super::rows::path(end.field)
 }
 
+/// Looks values up among the options of a field. A map mostly lists them in their order: each search starts where the
+/// one before it ended.
+pub struct Finder<'o> {
+    options: &'o [Choice],
+    at: usize,
+}
+
+impl<'o> Finder<'o> {
+    pub fn new(options: &'o [Choice]) -> Self {
+        Finder { options, at: 0 }
+    }
+
+    pub fn find(&mut self, value: &str) -> Option<&'o Choice> {
+        let (before, after) = self.options.split_at_checked(self.at)?;
+        let places = (self.at..).zip(after).chain((0..).zip(before));
+        let (place, found) = places.into_iter().find(|(_, option)| option.value == value)?;
+        self.at = if place + 1 < self.options.len() { place + 1 } else { 0 };
+        Some(found)
+    }
+}
+
 pub fn values_exist<'a>(ctx: &mut Ctx<'a, '_>, map: &ValueMap<'a>) {
-    let listed = |end: &MapEnd<'a>| -> BTreeSet<&'a str> {
-        let options = end.field.field.options.iter().filter(|option| option.active);
-        options.map(|option| option.value.as_str()).collect()
-    };
-    let (left, right) = (listed(&map.left), listed(&map.right));
-    let mut exists = |end: &MapEnd<'a>, known: &BTreeSet<&str>, value: &Str| {
-        if !known.contains(value.value.as_str()) {
+    let mut left = Finder::new(&map.left.field.field.options);
+    let mut right = Finder::new(&map.right.field.field.options);
+    let mut exists = |end: &MapEnd<'a>, known: &mut Finder<'_>, value: &Str| {
+        if !known.find(&value.value).is_some_and(|option| option.active) {
             value_exists(ctx, end, value);
         }
     };
     for row in &map.rows {
-        exists(&map.left, &left, &row.left);
-        exists(&map.right, &right, &row.right);
+        exists(&map.left, &mut left, &row.left);
+        exists(&map.right, &mut right, &row.right);
     }
     for row in &map.elses {
         if let ElseAction::To { direction, value } = &row.action {
             if direction.direction == Direction::Left {
-                exists(&map.left, &left, value);
+                exists(&map.left, &mut left, value);
             } else {
-                exists(&map.right, &right, value);
+                exists(&map.right, &mut right, value);
             }
         }
     }

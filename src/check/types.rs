@@ -4,6 +4,7 @@ use rust_decimal::Decimal;
 
 use super::Ctx;
 use super::fit::{Fit, fits, is_number, is_text};
+use super::maps::Finder;
 use super::rows::path;
 use crate::builtin::{Converter, Func};
 use crate::diag::Diagnostic;
@@ -212,8 +213,9 @@ fn has_room(number: Decimal, ty: &FieldType) -> bool {
 /// A value that the field does not list, or lists as inactive.
 pub fn unlisted(field: FieldRef<'_>, value: &str, at: Span) -> Option<Diagnostic> {
     let options = &field.field.options;
-    let known = options.iter().find(|option| option.value == value);
-    match known {
+    // A value may be listed several times (states of several countries): one active entry is enough.
+    let called = options.iter().filter(|option| option.value == value);
+    match called.max_by_key(|option| option.active) {
         _ if options.is_empty() => None,
         Some(option) if option.active => None,
         Some(_) => Some(values::inactive_value(at, &path(field), value)),
@@ -352,12 +354,9 @@ fn values_fit<'a>(
         let elsewhere = (field.name, field.object.name) != (end.field.name, end.object.name);
         if elsewhere && written && !options.is_empty() && !is_text(&field.field.ty) {
             let left = (*side == Side::Left) != flipped;
-            let known: std::collections::BTreeSet<&str> =
-                options.iter().map(|option| option.value.as_str()).collect();
+            let mut known = Finder::new(options);
             let foreign = map.rows.iter().map(|row| if left { &row.left } else { &row.right });
-            if let Some(value) =
-                foreign.map(|value| &value.value).find(|value| !known.contains(value.as_str()))
-            {
+            if let Some(value) = foreign.map(|value| &value.value).find(|value| known.find(value).is_none()) {
                 let misfit = types::map_of_another_field(span, name, &path(end.field), &path(*field), value);
                 let better = map_between(ctx, row);
                 ctx.say(match better {

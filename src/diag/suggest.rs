@@ -14,8 +14,7 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
                 return None;
             }
             let other = candidate.to_lowercase();
-            let distance =
-                if other == lower { 0 } else { strsim::damerau_levenshtein(&lower, &other).max(1) };
+            let distance = if other == lower { 0 } else { strsim::osa_distance(&lower, &other).max(1) };
             (distance <= limit).then_some((distance, candidate))
         })
         .min()
