@@ -74,7 +74,7 @@ fn shared_fields<'a>(ctx: &mut Ctx<'a, '_>, group: &[ArmOf<'_, 'a>]) {
                     let name = other.name.text.as_str();
                     let never = *apart.entry(name).or_insert_with(|| disjoint(other, sync, &[]));
                     let conditions = known.when.is_some() || row.when.is_some();
-                    !never && !(conditions && disjoint(other, sync, &[*known, row]))
+                    !(never || conditions && disjoint(other, sync, &[*known, row]))
                 });
                 clash = clash.or_else(|| other.map(|other| (field, *other)));
                 own.push((place(field), (sync, row, field.span)));
