@@ -22,7 +22,7 @@ pub struct Args {
     /// Draft mappings between these two connections from their schemas
     #[arg(long, value_name = "A,B", conflicts_with = "template")]
     from: Option<String>,
-    /// Start with a set of mappings: hubspot-salesforce, data-sync-deals
+    /// Start with a set of mappings: hubspot-salesforce, data-sync, data-sync-deals
     #[arg(long, value_name = "NAME")]
     template: Option<String>,
     /// Name of the project. Default: the folder's
@@ -33,13 +33,23 @@ pub struct Args {
 /// A template: its files below `mappings/`.
 type Template = (&'static str, &'static [(&'static str, &'static str)]);
 
-const TEMPLATES: [Template; 2] = [
+const TEMPLATES: [Template; 3] = [
     (
         "hubspot-salesforce",
         &[
             ("companies.twin", include_str!("templates/hubspot-salesforce/companies.twin")),
             ("contacts.twin", include_str!("templates/hubspot-salesforce/contacts.twin")),
             ("deals.twin", include_str!("templates/hubspot-salesforce/deals.twin")),
+            ("activities.twin", include_str!("templates/hubspot-salesforce/activities.twin")),
+            ("industries.twin", include_str!("templates/hubspot-salesforce/industries.twin")),
+        ],
+    ),
+    (
+        "data-sync",
+        &[
+            ("companies.twin", include_str!("templates/data-sync/companies.twin")),
+            ("contacts.twin", include_str!("templates/data-sync/contacts.twin")),
+            ("deals.twin", include_str!("templates/data-sync/deals.twin")),
             ("industries.twin", include_str!("templates/hubspot-salesforce/industries.twin")),
         ],
     ),
@@ -65,7 +75,7 @@ pub fn run(app: &App, args: &Args) -> CliResult {
                 let names: Vec<&str> = TEMPLATES.iter().map(|(name, _)| *name).collect();
                 let help = match nearest(asked, names.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("there are {}", names.join(" and ")),
+                    None => format!("there are {}", names.join(", ")),
                 };
                 return Err(CliError::usage(format!("there is no template `{asked}`"), help));
             }

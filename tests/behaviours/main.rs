@@ -12,6 +12,7 @@
 
 mod accounts;
 mod across;
+mod activities;
 mod catalogue;
 mod deals;
 mod linkedin_app;
@@ -39,6 +40,7 @@ use registry::Shown;
 const SHOWN: &[&[Shown]] = &[
     accounts::SHOWN,
     across::SHOWN,
+    activities::SHOWN,
     deals::SHOWN,
     people::SHOWN,
     linkedin_app::SHOWN,

@@ -83,6 +83,18 @@ impl World {
         world
     }
 
+    /// Two CRMs without records, and a project with a template's mappings.
+    pub fn template(name: &str) -> World {
+        let world = World::new(0, 0, 0);
+        world.told(0, &["init", "made", "--template", name]);
+        for folder in ["mappings", "tests", "policies"] {
+            let _ = std::fs::remove_dir_all(world.path(folder));
+        }
+        std::fs::rename(world.path("made/mappings"), world.path("mappings")).unwrap();
+        world.told(0, &["schema", "pull"]);
+        world
+    }
+
     /// The project's whole program.
     pub fn only(&self, mappings: &str) {
         for folder in ["mappings", "tests", "policies"] {
