@@ -133,7 +133,10 @@ fn activities_become_completed_tasks() {
         (&tasks[0]["Subject"], &tasks[0]["CallType"]),
         (&json!("Call: First call"), &json!("Outbound"))
     );
-    assert_eq!((&tasks[3]["Description"], &tasks[3]["Subject"]), (&json!("Likes tea"), &json!("Note: logged in HubSpot")));
+    assert_eq!(
+        (&tasks[3]["Description"], &tasks[3]["Subject"]),
+        (&json!("Likes tea"), &json!("Note: logged in HubSpot"))
+    );
     // One way: none of them comes back as a HubSpot task, and edits over there stay there.
     world.sync();
     assert_eq!(world.objects("tasks", "hs_task_subject", "contacts").len(), 0);

@@ -24,6 +24,7 @@ mod people;
 mod registry;
 #[path = "../runs/support.rs"]
 mod support;
+mod switch;
 mod world;
 
 use std::cell::RefCell;
@@ -43,6 +44,7 @@ const SHOWN: &[&[Shown]] = &[
     activities::SHOWN,
     deals::SHOWN,
     people::SHOWN,
+    switch::SHOWN,
     linkedin_app::SHOWN,
     linkedin_sync::SHOWN,
     linkedin_writeback::SHOWN,
