@@ -84,44 +84,56 @@ impl Session<'_> {
         let claims = self.claims(here, field).await?;
         let ids: Vec<RecordId> = claims.keys().map(|id| RecordId::new(id.as_str())).collect();
         self.read(there, ids).await?;
-        for (claimed, by) in claims {
-            let record = self.world.get(there, &RecordId::new(claimed.as_str()));
-            let Some(record) = record.filter(|record| record.life == Life::Live) else {
-                done.missing.push(format!(
-                    "{} {claimed}, named by {}",
-                    self.object_name(there),
-                    by.join(", ")
-                ));
-                continue;
-            };
-            let there_id = record.id.to_string();
-            let [one] = by.as_slice() else {
-                done.conflicts.push(format!(
-                    "{} {there_id} is named by {} {}",
-                    self.object_name(there),
-                    self.object_name(here),
-                    by.join(", ")
-                ));
-                continue;
-            };
-            let (own, other) =
-                (self.link_on(id, arm, side, one)?, self.link_on(id, arm, side.other(), &there_id)?);
-            match (own, other) {
-                (None, None) => {
-                    let (left, right) = if side == Side::Left { (one, &there_id) } else { (&there_id, one) };
-                    let link = self.new_link(id, arm, left, right, "adopted")?;
-                    self.wake(&link)?;
-                    done.adopted += 1;
-                }
-                (Some(own), Some(other)) if own.id == other.id => done.known += 1,
-                _ => done.conflicts.push(format!(
-                    "{} {one} and {} {there_id} are linked otherwise",
-                    self.object_name(here),
-                    self.object_name(there)
-                )),
-            }
-        }
+        // One commit for all of them: what was taken over stands, or nothing does.
+        self.in_one_commit(|| {
+            claims
+                .iter()
+                .try_for_each(|(claimed, by)| self.take_over((id, arm, side), claimed, by, &mut done))
+        })?;
         Ok(Some(done))
+    }
+
+    /// One id of the far side, and the records that name it.
+    fn take_over(
+        &self,
+        (id, arm, side): (SyncId, usize, Side),
+        claimed: &str,
+        by: &[String],
+        done: &mut Adopted,
+    ) -> EngineResult<()> {
+        let sync = self.sync(id)?;
+        let Some(at) = sync.arms.get(arm) else { return Ok(()) };
+        let (here, there) = (object_on(sync, at, side), object_on(sync, at, side.other()));
+        let record = self.world.get(there, &RecordId::new(claimed));
+        let Some(record) = record.filter(|record| record.life == Life::Live) else {
+            done.missing.push(format!("{} {claimed}, named by {}", self.object_name(there), by.join(", ")));
+            return Ok(());
+        };
+        let there_id = record.id.to_string();
+        let [one] = by else {
+            done.conflicts.push(format!(
+                "{} {there_id} is named by {} {}",
+                self.object_name(there),
+                self.object_name(here),
+                by.join(", ")
+            ));
+            return Ok(());
+        };
+        match (self.link_on(id, arm, side, one)?, self.link_on(id, arm, side.other(), &there_id)?) {
+            (None, None) => {
+                let (left, right) = if side == Side::Left { (one, &there_id) } else { (&there_id, one) };
+                let link = self.new_link(id, arm, left, right, "adopted")?;
+                self.wake(&link)?;
+                done.adopted += 1;
+            }
+            (Some(own), Some(other)) if own.id == other.id => done.known += 1,
+            _ => done.conflicts.push(format!(
+                "{} {one} and {} {there_id} are linked otherwise",
+                self.object_name(here),
+                self.object_name(there)
+            )),
+        }
+        Ok(())
     }
 
     /// Ids of the far side as a field names them, with the records that do so.

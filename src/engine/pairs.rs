@@ -31,32 +31,37 @@ impl Session<'_> {
         // First look; where both sides were edited the history of the fields tells when.
         let mut wanted: BTreeMap<ObjectId, (BTreeSet<RecordId>, BTreeSet<String>)> = BTreeMap::new();
         let mut late = BTreeSet::new();
-        for (number, work) in pairs {
-            let Some(outcome) = self.merge_pair(id, work, draft)? else { continue };
-            if outcome.wants_history.is_empty() {
-                self.keep_outcome(id, work, &outcome, draft)?;
-                continue;
+        self.in_one_commit(|| {
+            for (number, work) in pairs {
+                let Some(outcome) = self.merge_pair(id, work, draft)? else { continue };
+                if outcome.wants_history.is_empty() {
+                    self.keep_outcome(id, work, &outcome, draft)?;
+                    continue;
+                }
+                late.insert(*number);
+                let sync = self.sync(id)?;
+                let Some(arm) = sync.arms.get(work.arm) else { continue };
+                for (side, field) in &outcome.wants_history {
+                    let entry = wanted.entry(object_on(sync, arm, *side)).or_default();
+                    let at = if *side == Side::Left { &work.link.left } else { &work.link.right };
+                    entry.0.insert(RecordId::new(at.as_str()));
+                    entry.1.insert(field.clone());
+                }
             }
-            late.insert(*number);
-            let sync = self.sync(id)?;
-            let Some(arm) = sync.arms.get(work.arm) else { continue };
-            for (side, field) in &outcome.wants_history {
-                let entry = wanted.entry(object_on(sync, arm, *side)).or_default();
-                let at = if *side == Side::Left { &work.link.left } else { &work.link.right };
-                entry.0.insert(RecordId::new(at.as_str()));
-                entry.1.insert(field.clone());
-            }
-        }
+            Ok(())
+        })?;
         for (object, (ids, fields)) in wanted {
             self.read_history(object, ids.into_iter().collect(), &fields).await?;
         }
-        for number in late {
-            let Some(work) = pairs.get(&number) else { continue };
-            if let Some(outcome) = self.merge_pair(id, work, draft)? {
-                self.keep_outcome(id, work, &outcome, draft)?;
+        self.in_one_commit(|| {
+            for number in late {
+                let Some(work) = pairs.get(&number) else { continue };
+                if let Some(outcome) = self.merge_pair(id, work, draft)? {
+                    self.keep_outcome(id, work, &outcome, draft)?;
+                }
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Both records of a pair, or `None` with the pair's fate decided.

@@ -76,10 +76,7 @@ impl Session<'_> {
             }
         }
         let mut open = Open::of(id, draft);
-        for ends in all {
-            self.relate(&ends, draft, &mut open)?;
-        }
-        Ok(())
+        self.in_one_commit(|| all.iter().try_for_each(|ends| self.relate(ends, draft, &mut open)))
     }
 
     fn record(&self, object: ObjectId, at: &Ref) -> Option<&Record> {

@@ -225,6 +225,22 @@ impl<'d> Session<'d> {
         }
     }
 
+    /// Commits what `work` writes into the state at once: all of it is kept, or nothing.
+    pub fn in_one_commit<T>(&self, work: impl FnOnce() -> EngineResult<T>) -> EngineResult<T> {
+        let mut failed = None;
+        let done = self.store().atomically(|_| {
+            work().map_err(|error| {
+                let told = crate::state::StateError::Other(error.to_string());
+                failed = Some(error);
+                told
+            })
+        });
+        match failed {
+            Some(error) => Err(error),
+            None => Ok(done?),
+        }
+    }
+
     /// Fails with what a look-up inside the interpreter ran into.
     pub fn check_trouble(&self) -> EngineResult<()> {
         match self.trouble.borrow_mut().take() {
