@@ -89,7 +89,8 @@ fn a_run_whose_state_was_taken_over_stops() {
     }
     assert_eq!(code, Some(0));
     signal(&first, "-CONT");
-    assert_eq!(first.wait().unwrap().code(), Some(7));
+    // 7 when it meets the new owner at its next commit, 1 when its own request has timed out by then.
+    assert!(matches!(first.wait().unwrap().code(), Some(1 | 7)));
     assert!(matches!(world.run(&["run"]).status.code(), Some(0 | 3)));
     let writes = world.writes();
     assert_eq!(world.run(&["run"]).status.code(), Some(0));
