@@ -27,4 +27,5 @@ pub mod state;
 pub mod syntax;
 pub mod testing;
 pub mod value;
+pub mod view;
 pub mod wire;

@@ -73,6 +73,31 @@ impl Value {
     }
 }
 
+const DAY: i64 = 86_400_000;
+/// The last point in time that a timestamp can hold, 9999-12-30T22:00:00.999Z.
+const LAST: i64 = 253_402_207_200_999;
+
+/// Year, month and day of a number of days since 1970 in the Gregorian calendar (the usual 400-year cycle arithmetic,
+/// with years that begin in March).
+fn civil(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    (year + era * 400 + i64::from(month <= 2), month, day)
+}
+
+/// The number of days since 1970 of a day of the Gregorian calendar.
+fn days(year: i64, month: i64, day: i64) -> i64 {
+    let year = year - i64::from(month <= 2);
+    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let of_year = (153 * (if month > 2 { month - 3 } else { month + 9 }) + 2) / 5 + day - 1;
+    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
+}
+
 impl Millis {
     pub fn timestamp(self) -> jiff::Timestamp {
         jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
@@ -81,12 +106,43 @@ impl Millis {
     pub fn plus(self, milliseconds: i64) -> Self {
         Millis(self.0.saturating_add(milliseconds))
     }
+
+    /// `2026-01-31T10:00:00.000Z`, when the year has four digits.
+    pub fn digits(self) -> Option<[u8; 24]> {
+        let (days, of_day) = (self.0.div_euclid(DAY), self.0.rem_euclid(DAY));
+        let (year, month, day) = civil(days);
+        if !(0..=9999).contains(&year) || self.0 > LAST {
+            return None;
+        }
+        let pair = |number: i64| {
+            let number = u8::try_from(number.rem_euclid(100)).unwrap_or(0);
+            [b'0' + number / 10, b'0' + number % 10]
+        };
+        let [a, b] = pair(year / 100);
+        let [c, d] = pair(year);
+        let [e, f] = pair(month);
+        let [g, h] = pair(day);
+        let [i, j] = pair(of_day / 3_600_000);
+        let [k, l] = pair(of_day / 60_000 % 60);
+        let [m, n] = pair(of_day / 1000 % 60);
+        let [o, p] = pair(of_day % 1000 / 10);
+        let [_, q] = pair(of_day % 10);
+        Some([a, b, c, d, b'-', e, f, b'-', g, h, b'T', i, j, b':', k, l, b':', m, n, b'.', o, p, q, b'Z'])
+    }
+
+    /// The point in time of a day and a time of day in UTC.
+    pub fn of(day: Date, of_day: i64) -> Self {
+        Millis(days(i64::from(day.year()), i64::from(day.month()), i64::from(day.day())) * DAY + of_day)
+    }
 }
 
 /// ISO 8601 in UTC with milliseconds: `2026-01-31T10:00:00.000Z`.
 impl fmt::Display for Millis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.3}", self.timestamp())
+        match self.digits() {
+            Some(text) => f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?),
+            None => write!(f, "{:.3}", self.timestamp()),
+        }
     }
 }
 
@@ -114,6 +170,16 @@ mod tests {
         assert_eq!(Value::set(["b", "a", "b"]), Value::set(["a", "b"]));
         assert_eq!(Millis(0).to_string(), "1970-01-01T00:00:00.000Z");
         assert_eq!(Value::Number("10.50".parse().unwrap()).to_string(), "10.5");
+    }
+
+    #[test]
+    fn times_print_as_the_calendar_says() {
+        let step = 86_400_000 * 13 + 3_723_041;
+        for at in (-62_135_596_800_000..LAST).step_by(step) {
+            assert_eq!(Millis(at).to_string(), format!("{:.3}", Millis(at).timestamp()));
+            let day = Millis(at).timestamp().to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
+            assert_eq!(Millis::of(day, at.rem_euclid(86_400_000)), Millis(at));
+        }
     }
 
     #[test]

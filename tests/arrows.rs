@@ -12,7 +12,7 @@ use std::path::Path;
 
 /// Lowest first. A module may import from every entry above its own line, and from itself.
 const LAYERS: &[&[&str]] = &[
-    &["value", "record", "builtin", "source"],
+    &["value", "view", "record", "builtin", "source"],
     &["diag"],
     &["syntax"],
     &["schema"],

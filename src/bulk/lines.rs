@@ -8,17 +8,29 @@ use std::io::{self, Read};
 use memchr::{memchr_iter, memrchr};
 
 /// No record or page of a CRM is near this.
-pub const LONGEST: usize = 64 << 20;
+pub const LONGEST: usize = 16 << 20;
 const CHUNK: usize = 256 << 10;
 
 /// Some whole lines.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Chunk {
-    pub bytes: Vec<u8>,
+    bytes: Vec<u8>,
+    used: usize,
     /// Number of the first line, from 1.
     pub first: u64,
     /// A line that is too long stands where this chunk begins; it holds nothing else.
     pub too_long: bool,
+}
+
+impl Chunk {
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.used).unwrap_or_default()
+    }
+
+    /// The buffer, to be filled again.
+    pub fn into_buffer(self) -> Vec<u8> {
+        self.bytes
+    }
 }
 
 pub struct Lines<R> {
@@ -34,38 +46,41 @@ impl<R: Read> Lines<R> {
         Lines { input, rest: Vec::new(), next: 1, over: false }
     }
 
-    /// The next chunk: what one read gave, as soon as it has a whole line. `None` at the end.
-    pub fn chunk(&mut self) -> io::Result<Option<Chunk>> {
-        let mut bytes = std::mem::take(&mut self.rest);
+    /// The next chunk: what one read gave, as soon as it has a whole line. `None` at the end. `bytes` is a buffer that
+    /// is no longer needed: what stands in it is written over.
+    pub fn chunk(&mut self, mut bytes: Vec<u8>) -> io::Result<Option<Chunk>> {
+        let mut used = self.rest.len();
+        make_room(&mut bytes, used);
+        if let Some(start) = bytes.get_mut(..used) {
+            start.copy_from_slice(&self.rest);
+        }
+        self.rest.clear();
         loop {
             if self.over {
-                return Ok((!bytes.is_empty()).then(|| self.cut(bytes)));
+                return Ok((used > 0).then(|| self.cut(bytes, used)));
             }
-            let from = bytes.len();
-            bytes.resize(from + CHUNK, 0);
-            let got = self.read(bytes.get_mut(from..).unwrap_or_default())?;
-            bytes.truncate(from + got);
+            make_room(&mut bytes, used + CHUNK);
+            let got = self.read(bytes.get_mut(used..used + CHUNK).unwrap_or_default())?;
             self.over = got == 0;
-            let end = bytes.get(from..).and_then(|new| memrchr(b'\n', new));
-            match end {
+            let new = bytes.get(used..used + got).unwrap_or_default();
+            match memrchr(b'\n', new) {
                 Some(end) => {
-                    let rest = bytes.split_off(from + end + 1);
-                    self.rest = rest;
-                    return Ok(Some(self.cut(bytes)));
+                    self.rest.extend_from_slice(new.get(end + 1..).unwrap_or_default());
+                    return Ok(Some(self.cut(bytes, used + end + 1)));
                 }
-                None if bytes.len() > LONGEST => {
+                None if used + got > LONGEST => {
                     drop(bytes);
                     return self.pass_over().map(Some);
                 }
-                None => {}
+                None => used += got,
             }
         }
     }
 
-    fn cut(&mut self, bytes: Vec<u8>) -> Chunk {
-        let first = self.next;
-        self.next += memchr_iter(b'\n', &bytes).count() as u64;
-        Chunk { bytes, first, too_long: false }
+    fn cut(&mut self, bytes: Vec<u8>, used: usize) -> Chunk {
+        let chunk = Chunk { bytes, used, first: self.next, too_long: false };
+        self.next += memchr_iter(b'\n', chunk.bytes()).count() as u64;
+        chunk
     }
 
     fn pass_over(&mut self) -> io::Result<Chunk> {
@@ -84,7 +99,7 @@ impl<R: Read> Lines<R> {
         }
         let first = self.next;
         self.next += 1;
-        Ok(Chunk { bytes: Vec::new(), first, too_long: true })
+        Ok(Chunk { first, too_long: true, ..Chunk::default() })
     }
 
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
@@ -97,6 +112,12 @@ impl<R: Read> Lines<R> {
     }
 }
 
+fn make_room(bytes: &mut Vec<u8>, size: usize) {
+    if bytes.len() < size {
+        bytes.resize(size, 0);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,11 +125,11 @@ mod tests {
     #[test]
     fn chunks_are_whole_lines_and_the_last_needs_no_end() {
         let mut lines = Lines::new(&b"{\"a\":1}\n{}\n{\"b\""[..]);
-        let first = lines.chunk().unwrap().unwrap();
-        assert_eq!((first.first, &first.bytes[..]), (1, &b"{\"a\":1}\n{}\n"[..]));
-        let last = lines.chunk().unwrap().unwrap();
-        assert_eq!((last.first, &last.bytes[..]), (3, &b"{\"b\""[..]));
-        assert_eq!(lines.chunk().unwrap(), None);
+        let first = lines.chunk(Vec::new()).unwrap().unwrap();
+        assert_eq!((first.first, first.bytes()), (1, &b"{\"a\":1}\n{}\n"[..]));
+        let last = lines.chunk(Vec::new()).unwrap().unwrap();
+        assert_eq!((last.first, last.bytes()), (3, &b"{\"b\""[..]));
+        assert_eq!(lines.chunk(Vec::new()).unwrap(), None);
     }
 
     #[test]
@@ -116,8 +137,8 @@ mod tests {
         let long = io::repeat(b'x').take(LONGEST as u64 + 5_000_000);
         let mut lines = Lines::new((&b"{}\n"[..]).chain(long).chain(&b"\n{}\n"[..]));
         let mut seen = Vec::new();
-        while let Some(chunk) = lines.chunk().unwrap() {
-            seen.push((chunk.first, chunk.too_long, chunk.bytes.len()));
+        while let Some(chunk) = lines.chunk(Vec::new()).unwrap() {
+            seen.push((chunk.first, chunk.too_long, chunk.bytes().len()));
         }
         assert_eq!(seen, [(1, false, 3), (2, true, 0), (3, false, 3)]);
     }

@@ -3,16 +3,18 @@
 //! Invariant: what a record would be made of is what a run would make of it; blanks are left out. A held row leaves
 //! its field out and is reported; a failed row leaves the record out.
 
-use serde::Serialize;
-use serde_json::value::RawValue;
+use std::borrow::Cow;
 
-use super::read::{Found, Keys};
-use crate::interp::{Context, FilterOutcome, RowValue, SyncProgram, walk};
-use crate::plan::ir::{Arm, Expr, Field, FieldId, Object, ObjectId, Row, Side, SyncId, SyncPlan};
-use crate::record::{Record, RecordId};
+use serde::Serialize;
+
+use super::fields::{Found, Keys, member};
+use super::walk::{Scan, Wrong};
+use crate::interp::{
+    Context, FilterOutcome, RowValue, Slots, Source as Fields, SyncProgram, TransferProgram, walk,
+};
+use crate::plan::ir::{Expr, Field, FieldId, Object, ObjectId, Row, Side, SyncId, SyncPlan};
 use crate::schema::SystemKind;
-use crate::value::Value;
-use crate::wire;
+use crate::wire::{self, Raw};
 
 /// A record, field or line that did not come out as it should.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -39,19 +41,26 @@ pub struct Tally {
 /// The source's shape, per arm when the right side is the source.
 struct Source<'p> {
     object: &'p Object,
+    kind: SystemKind,
+    /// As it is before any record was seen.
     keys: Keys,
-    /// Fields that the filter or the route reads, and all others.
+    /// Fields that the filter or the route reads, and those that only rows read.
     early: Vec<usize>,
     late: Vec<usize>,
 }
 
 struct Target<'p> {
-    arm: &'p Arm,
     kind: SystemKind,
     /// What stands before the fields.
     head: Vec<u8>,
-    /// Row, its field, `"Name":` as JSON.
-    rows: Vec<(&'p Row, &'p Field, Vec<u8>)>,
+    rows: Vec<Written<'p>>,
+}
+
+/// A row of the plan, by its place among the arm's transfers.
+struct Written<'p> {
+    field: &'p Field,
+    /// `"Name":` as JSON.
+    key: Vec<u8>,
 }
 
 /// One sync in one direction.
@@ -62,10 +71,16 @@ pub struct Mapping<'p> {
     targets: Vec<Target<'p>>,
 }
 
-/// Buffers that are used again for each record.
-#[derive(Default)]
+/// What a thread keeps from chunk to chunk: the order of keys as it saw it, per source.
 pub struct Work {
-    slots: Vec<Option<Value>>,
+    keys: Vec<Keys>,
+}
+
+/// What is used again for each record of a chunk.
+#[derive(Default)]
+struct Record<'a> {
+    found: Found<'a>,
+    fields: Slots<'a>,
 }
 
 impl<'p> Mapping<'p> {
@@ -82,17 +97,22 @@ impl<'p> Mapping<'p> {
             asks.extend(sync.route.iter().filter_map(|line| line.condition.as_ref()));
         }
         let early = fields_of(&asks, from);
-        let source = |id: ObjectId| {
+        let source = |(arm, id): (usize, ObjectId)| {
             let object = plan.object(id)?;
             let kind = plan.system(object.system)?.kind;
-            let (early, late) = (0..object.fields.len()).partition(|index| early.contains(index));
-            Some(Source { object, keys: Keys::new(kind, object), early, late })
+            let rows = sync.arms.iter().enumerate().filter(|(index, _)| from == Side::Left || *index == arm);
+            let rows: Vec<&Row> = rows.flat_map(|(_, arm)| &arm.rows).collect();
+            let mut late = read_by(&rows, from);
+            late.extend(scopes(plan, from));
+            let wanted = |index: &usize| early.contains(index) || late.contains(index);
+            let wanted: Vec<usize> = (0..object.fields.len()).filter(wanted).collect();
+            let keys = Keys::new(kind, object, &wanted);
+            let (early, late) = wanted.into_iter().partition(|index| early.contains(index));
+            Some(Source { object, kind, keys, early, late })
         };
-        let sources = objects.into_iter().map(source).collect::<Option<Vec<_>>>()?;
-        let targets = sync
-            .arms
-            .iter()
-            .map(|arm| target(plan, sync.left, arm, from.other()))
+        let sources = objects.into_iter().enumerate().map(source).collect::<Option<Vec<_>>>()?;
+        let targets = (0..sync.arms.len())
+            .map(|arm| target(plan, &program, arm, from.other()))
             .collect::<Option<Vec<_>>>()?;
         Some(Mapping { program, from, sources, targets })
     }
@@ -103,42 +123,101 @@ impl<'p> Mapping<'p> {
         if self.from == Side::Left { sync.filter_left.as_ref() } else { sync.filter_right.as_ref() }
     }
 
-    /// One line: a record, or a page of records. Finished records are appended to `out`, each with a line end.
-    pub fn line<'a>(
+    pub fn work(&self) -> Work {
+        Work { keys: self.sources.iter().map(|source| source.keys.clone()).collect() }
+    }
+
+    /// Some lines, each a record or a page of records. Finished records are appended to `done.out`, each with a line end.
+    pub fn lines(
+        &self,
+        context: &dyn Context,
+        numbers: &dyn Fn(u64) -> u64,
+        text: &str,
+        work: &mut Work,
+        done: &mut Done,
+    ) {
+        let (mut scan, mut record, mut line) = (Scan::new(text, 0), Record::default(), 0);
+        while scan.at < text.len() {
+            let from = scan.at;
+            let number = numbers(line);
+            line += 1;
+            scan.space();
+            if scan.byte() != b'\n' {
+                let read = self.line(context, number, &mut scan, &mut record, work, done);
+                if let Err(wrong) = read {
+                    done.tally.read += 1;
+                    done.bad(number, None, None, "invalid-json", told(wrong, from));
+                    let rest = text.as_bytes().get(scan.at..).unwrap_or_default();
+                    scan.at += memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+                }
+            }
+            scan.at += 1;
+        }
+    }
+
+    fn line<'a>(
         &self,
         context: &dyn Context,
         number: u64,
-        text: &'a str,
+        scan: &mut Scan<'a>,
+        record: &mut Record<'a>,
         work: &mut Work,
-        found: &mut Found<'a>,
         done: &mut Done,
-    ) {
-        let Some(first) = self.sources.first() else { return };
-        if let Err(error) = first.keys.read(text, found) {
-            done.tally.read += 1;
-            return done.bad(number, None, None, "invalid-json", told(&error));
+    ) -> Result<(), Wrong> {
+        let Some(keys) = work.keys.first_mut() else { return Ok(()) };
+        if scan.byte() == b'[' {
+            let from = scan.at;
+            scan.value()?;
+            let list = scan.since(from);
+            ends(scan)?;
+            self.list(context, number, list, record, work, done);
+            return Ok(());
         }
-        let shaped = if first.keys.kind() == SystemKind::Hubspot { found.properties } else { false };
-        if let Some(page) = found.page.filter(|page| page.starts_with('[') && !shaped) {
-            return self.page(context, number, page, work, done);
+        let from = scan.at;
+        keys.read(scan, &mut record.found)?;
+        let text = scan.since(from);
+        ends(scan)?;
+        match record.found.page.filter(|page| page.starts_with('[') && !record.found.properties) {
+            Some(page) => self.list(context, number, page, record, work, done),
+            None => self.record(context, number, text, record, work, done),
         }
-        self.record(context, number, text, work, found, done);
+        Ok(())
     }
 
-    fn page(&self, context: &dyn Context, number: u64, page: &str, work: &mut Work, done: &mut Done) {
-        let rows: Vec<&RawValue> = match serde_json::from_str(page) {
-            Ok(rows) => rows,
-            Err(error) => return done.bad(number, None, None, "invalid-json", told(&error)),
-        };
-        let Some(first) = self.sources.first() else { return };
-        let mut found = Found::default();
-        for row in rows {
-            match first.keys.read(row.get(), &mut found) {
-                Ok(()) => self.record(context, number, row.get(), work, &mut found, done),
-                Err(error) => {
-                    done.tally.read += 1;
-                    done.bad(number, None, None, "invalid-json", told(&error));
+    /// The records of a list, which is valid JSON.
+    fn list<'a>(
+        &self,
+        context: &dyn Context,
+        number: u64,
+        list: &'a str,
+        record: &mut Record<'a>,
+        work: &mut Work,
+        done: &mut Done,
+    ) {
+        let mut scan = Scan::new(list, 1);
+        scan.space();
+        if scan.byte() == b']' {
+            return;
+        }
+        loop {
+            let from = scan.at;
+            let Some(keys) = work.keys.first_mut() else { return };
+            match keys.read(&mut scan, &mut record.found) {
+                Ok(()) => {
+                    let text = scan.since(from);
+                    self.record(context, number, text, record, work, done);
                 }
+                Err(wrong) => {
+                    done.tally.read += 1;
+                    done.bad(number, None, None, "invalid-json", told(wrong, 0));
+                    scan.at = from;
+                    if scan.value().is_err() {
+                        return;
+                    }
+                }
+            }
+            if scan.closes(b']').unwrap_or(true) {
+                return;
             }
         }
     }
@@ -148,58 +227,75 @@ impl<'p> Mapping<'p> {
         context: &dyn Context,
         number: u64,
         text: &'a str,
+        record: &mut Record<'a>,
         work: &mut Work,
-        found: &mut Found<'a>,
         done: &mut Done,
     ) {
         done.tally.read += 1;
         let Some(first) = self.sources.first() else { return };
-        let id = found.id.map(bare).unwrap_or_default();
-        if first.keys.kind() == SystemKind::Hubspot && !found.properties {
+        let id = record.found.id.map(bare).unwrap_or_default();
+        if first.kind == SystemKind::Hubspot && !record.found.properties {
             let detail = "this is no record: it has no `properties`".to_owned();
             return done.bad(number, Some(&id), None, "no-record", detail);
         }
-        if found.gone {
+        if record.found.gone {
             done.tally.skipped += 1;
             return;
         }
-        if let Some(key) = found.twice {
-            let detail = "the key stands there twice; the last one counts".to_owned();
-            done.bad(number, Some(&id), Some(key), "key-twice", detail);
-        }
-        let Some(at) = self.source_of(found) else {
-            let name = found.attributes.map(kind_of).unwrap_or_default();
+        let Some(at) = self.source_of(&record.found) else {
+            let name = record.found.attributes.and_then(kind_of).unwrap_or_default();
             let detail = format!("this sync does not read records of `{name}`");
             return done.bad(number, Some(&id), None, "other-object", detail);
         };
-        if at > 0 && self.sources.get(at).is_some_and(|source| source.keys.read(text, found).is_err()) {
-            return;
+        if at > 0 {
+            let mut scan = Scan::new(text, 0);
+            let Some(keys) = work.keys.get_mut(at) else { return };
+            if keys.read(&mut scan, &mut record.found).is_err() {
+                return;
+            }
         }
         let Some(source) = self.sources.get(at) else { return };
-        let mut slots = std::mem::take(&mut work.slots);
-        slots.clear();
-        slots.resize(source.object.fields.len(), None);
-        let mut record = Record::new(RecordId::new(id.as_str()), slots);
-        source.decode(&source.early, found, &mut record, number, done);
-        match self.program.filter(context, self.from, &record) {
+        if let Some(field) = record.found.twice.and_then(|index| source.object.fields.get(index)) {
+            let detail = "it stands twice in this record; which one counts is not certain".to_owned();
+            return done.bad(number, Some(&id), Some(&field.name), "duplicate-key", detail);
+        }
+        record.fields.id = id;
+        self.mapped(context, number, source, at, record, done);
+    }
+
+    fn mapped(
+        &self,
+        context: &dyn Context,
+        number: u64,
+        source: &Source<'_>,
+        at: usize,
+        record: &mut Record<'_>,
+        done: &mut Done,
+    ) {
+        record.fields.slots.clear();
+        record.fields.slots.resize_with(source.object.fields.len(), || None);
+        source.decode(&source.early, record, number, done);
+        match self.program.passes(context, self.from, Fields::Slots(&record.fields)) {
             FilterOutcome::In => {
-                source.decode(&source.late, found, &mut record, number, done);
+                source.decode(&source.late, record, number, done);
+                let fields = Fields::Slots(&record.fields);
                 let arm =
-                    if self.from == Side::Right { Some(at) } else { self.program.route(context, &record) };
-                match arm.and_then(|arm| self.targets.get(arm)) {
-                    Some(target) => self.rows(context, number, target, &record, done),
+                    if self.from == Side::Right { Some(at) } else { self.program.arm_of(context, fields) };
+                match arm.and_then(|arm| Some((arm, self.targets.get(arm)?))) {
+                    Some((arm, target)) => self.rows(context, number, arm, target, &record.fields, done),
                     None => done.tally.skipped += 1,
                 }
             }
             FilterOutcome::Out => done.tally.skipped += 1,
-            FilterOutcome::Unclear(why) => done.bad(number, Some(&id), None, "filter-unclear", why),
+            FilterOutcome::Unclear(why) => {
+                done.bad(number, Some(&record.fields.id), None, "filter-unclear", why);
+            }
         }
-        work.slots = record.slots;
     }
 
     /// Which of the sources a record is, by Salesforce's `attributes`; without them the first.
     fn source_of(&self, found: &Found<'_>) -> Option<usize> {
-        match found.attributes.map(kind_of) {
+        match found.attributes.and_then(kind_of) {
             Some(name) if !name.is_empty() => {
                 self.sources.iter().position(|source| source.object.name == name)
             }
@@ -211,16 +307,18 @@ impl<'p> Mapping<'p> {
         &self,
         context: &dyn Context,
         number: u64,
+        arm: usize,
         target: &Target<'_>,
-        record: &Record,
+        record: &Slots<'_>,
         done: &mut Done,
     ) {
         let start = done.out.len();
-        let id = record.id.as_str();
+        let (id, to) = (&*record.id, self.from.other());
         done.out.extend_from_slice(&target.head);
         let mut first = target.kind == SystemKind::Hubspot;
-        for (row, field, key) in &target.rows {
-            match self.program.transfer(context, row, target.arm, self.from.other(), record, None) {
+        let transfers = self.program.transfers(arm, to);
+        for ((_, transfer), Written { field, key }) in transfers.zip(&target.rows) {
+            match self.program.carry(context, transfer, to, Fields::Slots(record), None) {
                 RowValue::Value(value) if value.is_blank() => {}
                 RowValue::Value(value) => {
                     if !first {
@@ -228,7 +326,7 @@ impl<'p> Mapping<'p> {
                     }
                     first = false;
                     done.out.extend_from_slice(key);
-                    write_value(target.kind, field, &value, &mut done.out);
+                    wire::write(target.kind, &field.ty, &value, &mut done.out);
                 }
                 RowValue::Skip(_) => {}
                 RowValue::Hold(why) => done.bad(number, Some(id), Some(&field.name), "held", why),
@@ -248,20 +346,20 @@ impl<'p> Mapping<'p> {
 }
 
 impl Source<'_> {
-    fn decode(&self, which: &[usize], found: &Found<'_>, record: &mut Record, line: u64, done: &mut Done) {
+    fn decode(&self, which: &[usize], record: &mut Record<'_>, line: u64, done: &mut Done) {
         for index in which {
-            let raw = found.slots.get(*index).copied().flatten();
+            let raw = record.found.slots.get(*index).copied().flatten();
             let (Some(raw), Some(field)) = (raw, self.object.fields.get(*index)) else { continue };
-            match wire::decode_raw(self.keys.kind(), &field.ty, raw) {
+            match wire::decode_view(self.kind, &field.ty, raw) {
                 Ok(value) => {
-                    if let Some(slot) = record.slots.get_mut(*index) {
+                    if let Some(slot) = record.fields.slots.get_mut(*index) {
                         *slot = Some(value);
                     }
                 }
                 // Nothing is known then: the field stays absent.
                 Err(error) => {
-                    let id = record.id.as_str();
-                    done.bad(line, Some(id), Some(&field.name), "wrong-type", error.to_string());
+                    let (id, detail) = (&*record.fields.id, error.to_string());
+                    done.bad(line, Some(id), Some(&field.name), "wrong-type", detail);
                 }
             }
         }
@@ -277,6 +375,13 @@ pub struct Done {
 }
 
 impl Done {
+    /// Empty, with its memory.
+    pub fn clear(&mut self) {
+        self.out.clear();
+        self.bad.clear();
+        self.tally = Tally::default();
+    }
+
     pub fn bad(
         &mut self,
         line: u64,
@@ -301,56 +406,64 @@ fn fields_of(exprs: &[&Expr], side: Side) -> Vec<usize> {
     fields
 }
 
-fn target<'p>(plan: &'p SyncPlan, left: ObjectId, arm: &'p Arm, to: Side) -> Option<Target<'p>> {
-    let object = plan.object(if to == Side::Left { left } else { arm.right })?;
+/// The fields that rows read of the source.
+fn read_by(rows: &[&Row], from: Side) -> Vec<usize> {
+    let way = |row: &'_ &Row| if from == Side::Left { row.to_right.clone() } else { row.to_left.clone() };
+    let transfers: Vec<_> = rows.iter().filter_map(way).collect();
+    let exprs: Vec<&Expr> =
+        transfers.iter().flat_map(|transfer| transfer.when.iter().chain([&transfer.expr])).collect();
+    fields_of(&exprs, from)
+}
+
+/// The fields that carry pipelines and record types: stage maps read them without naming them.
+fn scopes(plan: &SyncPlan, from: Side) -> impl Iterator<Item = usize> {
+    let field = move |map: &crate::plan::ir::StageMap| {
+        if from == Side::Left { map.left_scope_field } else { map.right_scope_field }
+    };
+    plan.stages.iter().filter_map(field).map(FieldId::index)
+}
+
+fn target<'p>(plan: &'p SyncPlan, program: &SyncProgram<'p>, arm: usize, to: Side) -> Option<Target<'p>> {
+    let id = if to == Side::Left { program.sync.left } else { program.sync.arms.get(arm)?.right };
+    let object = plan.object(id)?;
     let kind = plan.system(object.system)?.kind;
     let name = serde_json::to_string(&object.name).ok()?;
     let head = match kind {
         SystemKind::Hubspot => "{\"properties\":{".to_owned(),
         _ => format!("{{\"attributes\":{{\"type\":{name}}}"),
     };
-    let row = |row: &'p Row| {
-        let (field, transfer): (Option<FieldId>, _) =
-            if to == Side::Right { (row.right, &row.to_right) } else { (row.left, &row.to_left) };
-        transfer.as_ref()?;
-        let field = object.fields.get(field?.index())?;
-        let key = format!("{}:", serde_json::to_string(&field.name).ok()?);
-        Some((row, field, key.into_bytes()))
+    let written = |(_, transfer): (&Row, &TransferProgram<'p>)| {
+        let field = object.fields.get(transfer.field())?;
+        let key = format!("{}:", serde_json::to_string(&field.name).ok()?).into_bytes();
+        Some(Written { field, key })
     };
-    let rows = arm.rows.iter().filter_map(row).collect();
-    Some(Target { arm, kind, head: head.into_bytes(), rows })
+    let rows = program.transfers(arm, to).map(written).collect::<Option<Vec<_>>>()?;
+    Some(Target { kind, head: head.into_bytes(), rows })
 }
 
-fn write_value(kind: SystemKind, field: &Field, value: &Value, out: &mut Vec<u8>) {
-    let before = out.len();
-    let written = match value {
-        Value::Text(text) => serde_json::to_writer(&mut *out, &**text),
-        other => serde_json::to_writer(&mut *out, &wire::encode(kind, &field.ty, other)),
-    };
-    // Writing to memory can't fail; a half value must never stand in a record all the same.
-    if written.is_err() {
-        out.truncate(before);
-        out.extend_from_slice(b"null");
+/// Nothing may stand behind a line's record.
+fn ends(scan: &Scan<'_>) -> Result<(), Wrong> {
+    if scan.byte() == b'\n' { Ok(()) } else { Err(scan.wrong("more stands behind the record")) }
+}
+
+/// An id's text, which may be a text or a number.
+fn bare(raw: Raw<'_>) -> Cow<'_, str> {
+    match raw {
+        Raw::Plain(text) => Cow::Borrowed(text),
+        Raw::Other(text) if text.starts_with(|c: char| c == '-' || c.is_ascii_digit()) => Cow::Borrowed(text),
+        Raw::Escaped(json) => Cow::Owned(serde_json::from_str(json).unwrap_or_default()),
+        Raw::Null | Raw::Other(_) => Cow::Borrowed(""),
     }
 }
 
-/// An id's text from its JSON, which may be a string or a number.
-fn bare(raw: &str) -> String {
-    match serde_json::from_str::<serde_json::Value>(raw) {
-        Ok(serde_json::Value::String(text)) => text,
-        Ok(serde_json::Value::Number(number)) => number.to_string(),
-        _ => String::new(),
+fn kind_of(attributes: &str) -> Option<Cow<'_, str>> {
+    match member(attributes, "type")? {
+        raw @ (Raw::Plain(_) | Raw::Escaped(_)) => Some(bare(raw)),
+        Raw::Null | Raw::Other(_) => None,
     }
 }
 
-fn kind_of(attributes: &str) -> String {
-    let json: serde_json::Value = serde_json::from_str(attributes).unwrap_or_default();
-    json.get("type").and_then(|name| name.as_str()).unwrap_or_default().to_owned()
-}
-
-/// The reason without the line, which would always be 1.
-fn told(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" at line ").next().unwrap_or("").to_owned();
-    format!("{text}, at byte {}", error.column())
+/// The reason, with the byte counted from the start of the line.
+fn told(wrong: Wrong, from: usize) -> String {
+    format!("{}, at byte {}", wrong.why, wrong.at.saturating_sub(from) + 1)
 }

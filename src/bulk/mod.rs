@@ -4,12 +4,15 @@
 //! Invariant: a bad record never stops the others, and records come out in the order in which they went in. Nothing
 //! here reads a network.
 
+mod fields;
 mod lines;
 mod map;
 mod pipe;
 mod read;
 pub mod reconcile;
 mod scan;
+mod shape;
+mod walk;
 
 pub use lines::LONGEST;
 pub use map::{BadEnd, Mapping};

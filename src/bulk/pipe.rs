@@ -3,11 +3,10 @@
 //! Invariant: at most a few chunks per worker are in memory, however long the input is.
 
 use std::io::{self, Read, Write};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 
 use super::lines::{Chunk, LONGEST, Lines};
 use super::map::{BadEnd, Done, Mapping, Tally, Work};
-use super::read::Found;
 use crate::interp::Context;
 
 /// What all of it came to.
@@ -50,16 +49,19 @@ fn alone<R: Read>(
     input: R,
     mut wanted: Wanted<'_>,
 ) -> io::Result<Totals> {
-    let (mut lines, mut totals, mut work) = (Lines::new(input), Totals::default(), Work::default());
-    while let Some(chunk) = lines.chunk()? {
-        let done = one(mapping, context, &chunk, &mut work);
-        totals.take(&done, chunk.bytes.len(), &mut wanted)?;
+    let (mut lines, mut totals, mut work) = (Lines::new(input), Totals::default(), mapping.work());
+    let (mut buffer, mut done) = (Vec::new(), Done::default());
+    while let Some(chunk) = lines.chunk(buffer)? {
+        one(mapping, context, &chunk, &mut work, &mut done);
+        totals.take(&mut done, chunk.bytes().len(), &mut wanted)?;
+        buffer = chunk.into_buffer();
     }
     wanted.out.flush()?;
     Ok(totals)
 }
 
-type Finished = (Done, usize);
+/// What a worker made of a chunk, with the chunk's buffer.
+type Finished = (Done, usize, Vec<u8>);
 
 fn many<R: Read + Send>(
     mapping: &Mapping<'_>,
@@ -70,19 +72,24 @@ fn many<R: Read + Send>(
 ) -> io::Result<Totals> {
     std::thread::scope(|scope| {
         let (mut feeds, mut results) = (Vec::new(), Vec::new());
+        let (buffers, free) = channel();
         for _ in 0..threads {
             let (feed, chunks) = sync_channel::<Chunk>(1);
             let (finished, result) = sync_channel::<Finished>(1);
-            scope.spawn(move || work_on(mapping, context, &chunks, &finished));
+            let (outs, used) = channel::<Done>();
+            scope.spawn(move || work_on(mapping, context, &chunks, &finished, &used));
             feeds.push(feed);
-            results.push(result);
+            results.push((result, outs));
         }
-        let reader = scope.spawn(move || deal(input, &feeds));
+        let reader = scope.spawn(move || deal(input, &feeds, &free));
         let mut totals = Totals::default();
         // Chunks were dealt in turn: taking them in turn is their order.
-        for result in results.iter().cycle() {
-            let Ok((done, bytes)) = result.recv() else { break };
-            totals.take(&done, bytes, &mut wanted)?;
+        for (result, outs) in results.iter().cycle() {
+            let Ok((mut done, bytes, buffer)) = result.recv() else { break };
+            totals.take(&mut done, bytes, &mut wanted)?;
+            // Who has stopped needs no buffers.
+            let _ = buffers.send(buffer);
+            let _ = outs.send(done);
         }
         drop(results);
         reader.join().map_err(|_| io::Error::other("the reader stopped"))??;
@@ -91,10 +98,10 @@ fn many<R: Read + Send>(
     })
 }
 
-fn deal<R: Read>(input: R, feeds: &[SyncSender<Chunk>]) -> io::Result<()> {
+fn deal<R: Read>(input: R, feeds: &[SyncSender<Chunk>], free: &Receiver<Vec<u8>>) -> io::Result<()> {
     let mut lines = Lines::new(input);
     for feed in feeds.iter().cycle() {
-        let Some(chunk) = lines.chunk()? else { break };
+        let Some(chunk) = lines.chunk(free.try_recv().unwrap_or_default())? else { break };
         if feed.send(chunk).is_err() {
             break;
         }
@@ -107,29 +114,45 @@ fn work_on(
     context: &(dyn Context + Sync),
     chunks: &Receiver<Chunk>,
     finished: &SyncSender<Finished>,
+    used: &Receiver<Done>,
 ) {
-    let mut work = Work::default();
+    let mut work = mapping.work();
     while let Ok(chunk) = chunks.recv() {
-        let done = one(mapping, context, &chunk, &mut work);
-        if finished.send((done, chunk.bytes.len())).is_err() {
+        let mut done = used.try_recv().unwrap_or_default();
+        one(mapping, context, &chunk, &mut work, &mut done);
+        let bytes = chunk.bytes().len();
+        if finished.send((done, bytes, chunk.into_buffer())).is_err() {
             break;
         }
     }
 }
 
-fn one(mapping: &Mapping<'_>, context: &(dyn Context + Sync), chunk: &Chunk, work: &mut Work) -> Done {
-    let mut done = Done::default();
+fn one(
+    mapping: &Mapping<'_>,
+    context: &(dyn Context + Sync),
+    chunk: &Chunk,
+    work: &mut Work,
+    done: &mut Done,
+) {
     if chunk.too_long {
         done.tally.read += 1;
-        done.bad(chunk.first, None, None, "too-long", format!("a line longer than {} MiB", LONGEST >> 20));
-        return done;
+        return done.bad(
+            chunk.first,
+            None,
+            None,
+            "too-long",
+            format!("a line longer than {} MiB", LONGEST >> 20),
+        );
     }
-    let mut found = Found::default();
-    for (number, line) in (chunk.first..).zip(chunk.bytes.split(|byte| *byte == b'\n')) {
-        let line = if number == 1 { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line) } else { line };
+    let bytes = chunk.bytes();
+    let bytes = if chunk.first == 1 { bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes) } else { bytes };
+    if let Ok(text) = simdutf8::basic::from_utf8(bytes) {
+        return mapping.lines(context, &|line| chunk.first + line, text, work, done);
+    }
+    // Somewhere in the chunk is a bad line: each is looked at alone.
+    for (number, line) in (chunk.first..).zip(bytes.split(|byte| *byte == b'\n')) {
         match std::str::from_utf8(line) {
-            Ok(text) if text.trim().is_empty() => {}
-            Ok(text) => mapping.line(context, number, text, work, &mut found, &mut done),
+            Ok(text) => mapping.lines(context, &|_| number, text, work, done),
             Err(error) => {
                 done.tally.read += 1;
                 let detail = format!("no UTF-8, from byte {} on", error.valid_up_to() + 1);
@@ -137,11 +160,10 @@ fn one(mapping: &Mapping<'_>, context: &(dyn Context + Sync), chunk: &Chunk, wor
             }
         }
     }
-    done
 }
 
 impl Totals {
-    fn take(&mut self, done: &Done, bytes: usize, wanted: &mut Wanted<'_>) -> io::Result<()> {
+    fn take(&mut self, done: &mut Done, bytes: usize, wanted: &mut Wanted<'_>) -> io::Result<()> {
         wanted.out.write_all(&done.out)?;
         for bad in &done.bad {
             (wanted.bad)(bad)?;
@@ -150,6 +172,7 @@ impl Totals {
         self.tally.written += done.tally.written;
         self.tally.skipped += done.tally.skipped;
         self.bad += done.bad.len() as u64;
+        done.clear();
         (wanted.progress)(bytes as u64);
         Ok(())
     }

@@ -1,38 +1,61 @@
 //! Hosts of addresses, numbers of phones.
 
+use std::borrow::Cow;
+
 use super::calling_codes;
-use crate::value::Value;
+use crate::view::{Text, View};
 
 /// The host of an address or e-mail, without scheme, `www.`, port and path.
-pub fn domain(text: &str) -> String {
-    let host = host(text);
-    host.strip_prefix("www.").map_or(host.clone(), str::to_owned)
+pub fn domain(text: &str) -> Cow<'_, str> {
+    part(text, |text| {
+        let host = host_of(text);
+        host.strip_prefix("www.").unwrap_or(host)
+    })
 }
 
-pub fn host(text: &str) -> String {
-    let text = text.trim().to_lowercase();
-    let rest = text.split_once("://").map_or(text.as_str(), |(_, rest)| rest);
+pub fn host(text: &str) -> Cow<'_, str> {
+    part(text, host_of)
+}
+
+/// In small letters; borrowed when it already is.
+pub fn lower(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(text.to_lowercase())
+    }
+}
+
+fn part(text: &str, cut: impl FnOnce(&str) -> &str) -> Cow<'_, str> {
+    match lower(text.trim()) {
+        Cow::Borrowed(text) => Cow::Borrowed(cut(text)),
+        Cow::Owned(text) => Cow::Owned(cut(&text).to_owned()),
+    }
+}
+
+fn host_of(text: &str) -> &str {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
     let rest = rest.split(['/', '?', '#']).next().unwrap_or("");
     let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
-    rest.split(':').next().unwrap_or("").trim_end_matches('.').to_owned()
+    rest.split(':').next().unwrap_or("").trim_end_matches('.')
 }
 
 /// Digits in E.164 when the number says its country or the region is known; else the text as it is.
-pub fn phone(text: &str, region: Option<&str>) -> Value {
+pub fn phone<'a>(text: Text<'a>, region: Option<&str>) -> View<'a> {
     let trimmed = text.trim();
     let digits: String = trimmed.chars().filter(char::is_ascii_digit).collect();
     if digits.len() < 5 || trimmed.chars().any(char::is_alphabetic) {
-        return Value::text(trimmed);
+        return View::Text(text.part(str::trim));
     }
     if trimmed.starts_with('+') {
-        return Value::text(format!("+{digits}"));
+        return View::text(format!("+{digits}"));
     }
     if let Some(rest) = digits.strip_prefix("00") {
-        return Value::text(format!("+{rest}"));
+        return View::text(format!("+{rest}"));
     }
     match region.and_then(calling_codes::of) {
-        Some((code, trunk)) => Value::text(format!("+{code}{}", without_trunk(&digits, trunk))),
-        None => Value::text(trimmed),
+        Some((code, trunk)) => View::text(format!("+{code}{}", without_trunk(&digits, trunk))),
+        None => View::Text(text.part(str::trim)),
     }
 }
 

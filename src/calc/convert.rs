@@ -5,10 +5,13 @@ use rust_decimal::Decimal;
 
 use serde::{Deserialize, Serialize};
 
+use std::borrow::Cow;
+
 use super::Answer;
-use super::addresses::{domain, phone};
+use super::addresses::{domain, lower, phone};
 use crate::record::Side;
 use crate::value::{Millis, Value};
+use crate::view::{Text, View};
 
 /// Converters with a behaviour of their own (the others lower to plain expressions).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,76 +36,109 @@ pub enum Convert {
     Text,
 }
 
-/// One value through a converter towards a side. `current` is what the target holds now.
-pub fn convert(converter: &Convert, to: Side, value: &Value, current: Option<&Value>) -> Answer {
-    if value.is_blank() {
-        return Ok(Value::Null);
+/// A converter ready to run: its zone is looked up once.
+#[derive(Debug)]
+pub struct Converter<'c> {
+    what: &'c Convert,
+    zone: Option<Result<TimeZone, String>>,
+}
+
+/// # Errors
+/// The name is no zone's.
+pub fn zone(name: &str) -> Result<TimeZone, String> {
+    TimeZone::get(name).map_err(|_| format!("\"{name}\" is no time zone"))
+}
+
+impl<'c> Converter<'c> {
+    pub fn new(what: &'c Convert) -> Self {
+        let zone = match what {
+            Convert::CalendarDay { zone: name } => Some(zone(name)),
+            _ => None,
+        };
+        Converter { what, zone }
     }
-    let text = || value.to_string();
-    Ok(match converter {
-        Convert::CalendarDay { zone } => return calendar_day(zone, value, current),
-        Convert::WebAddress => web_address(to, &text()),
-        Convert::Email => Value::text(text().trim().to_lowercase()),
-        Convert::Lowercase => Value::text(text().to_lowercase()),
-        Convert::Trimmed => Value::text(text().trim()),
-        Convert::Phone { region } => phone(&text(), region.as_deref()),
-        Convert::Percent => scale(value, Decimal::ONE_HUNDRED, to)?,
-        // Left counts in hundredths (cents), right in units.
-        Convert::Cents => scale(value, Decimal::ONE / Decimal::ONE_HUNDRED, to)?,
-        Convert::YesNo => match value {
-            Value::Bool(true) => Value::text("Yes"),
-            Value::Bool(false) => Value::text("No"),
-            other => match other.to_string().to_lowercase().as_str() {
-                "yes" | "true" | "y" | "1" => Value::Bool(true),
-                "no" | "false" | "n" | "0" => Value::Bool(false),
-                _ => return Err(format!("\"{other}\" is neither yes nor no")),
+
+    /// One value towards a side. `current` is what the target holds now.
+    ///
+    /// # Errors
+    /// The value is held for this reason.
+    pub fn convert<'a>(&self, to: Side, value: View<'a>, current: Option<&Value>) -> Answer<'a> {
+        if value.is_blank() {
+            return Ok(View::Null);
+        }
+        Ok(match self.what {
+            Convert::CalendarDay { .. } => match &self.zone {
+                Some(Ok(zone)) => return calendar_day(zone, value, current),
+                Some(Err(why)) => return Err(why.clone()),
+                None => View::Null,
             },
+            Convert::WebAddress => web_address(to, value.into_text()),
+            Convert::Email => View::Text(value.into_text().changed(|text| lower(text.trim()))),
+            Convert::Lowercase => View::Text(value.into_text().changed(lower)),
+            Convert::Trimmed => View::Text(value.into_text().part(str::trim)),
+            Convert::Phone { region } => phone(value.into_text(), region.as_deref()),
+            Convert::Percent => scale(&value, Decimal::ONE_HUNDRED, to)?,
+            // Left counts in hundredths (cents), right in units.
+            Convert::Cents => scale(&value, Decimal::ONE / Decimal::ONE_HUNDRED, to)?,
+            Convert::YesNo => yes_no(value)?,
+            Convert::RichText => View::Text(value.into_text().changed(|text| Cow::Owned(plain_text(text)))),
+            Convert::Text => View::Text(value.into_text()),
+        })
+    }
+}
+
+fn yes_no(value: View<'_>) -> Answer<'_> {
+    match value {
+        View::Bool(true) => Ok(View::slice("Yes")),
+        View::Bool(false) => Ok(View::slice("No")),
+        other => match lower(&other.again().into_text()).as_ref() {
+            "yes" | "true" | "y" | "1" => Ok(View::Bool(true)),
+            "no" | "false" | "n" | "0" => Ok(View::Bool(false)),
+            _ => Err(format!("\"{other}\" is neither yes nor no")),
         },
-        Convert::RichText => Value::text(plain_text(&text())),
-        Convert::Text => Value::text(text()),
-    })
+    }
 }
 
 /// Multiplies towards the right, divides towards the left.
-fn scale(value: &Value, factor: Decimal, to: Side) -> Answer {
-    let Value::Number(number) = value else { return Ok(Value::Null) };
+fn scale(value: &View<'_>, factor: Decimal, to: Side) -> Answer<'static> {
+    let View::Number(number) = value else { return Ok(View::Null) };
     let scaled = if to == Side::Right { number.checked_mul(factor) } else { number.checked_div(factor) };
     match scaled {
-        Some(number) => Ok(Value::Number(number.normalize())),
+        Some(number) => Ok(View::Number(number.normalize())),
         None => Err("a number beyond what can be kept exactly".to_owned()),
     }
 }
 
 /// A point in time to its day in a zone; a day to a point in time: the time of day that the target has, when its day
 /// is the same, else the start of the day.
-fn calendar_day(zone: &str, value: &Value, current: Option<&Value>) -> Answer {
-    let zone = TimeZone::get(zone).map_err(|_| format!("\"{zone}\" is no time zone"))?;
-    let day = |at: Millis| at.timestamp().to_zoned_datetime(zone.clone()).date();
+fn calendar_day<'a>(zone: &TimeZone, value: View<'a>, current: Option<&Value>) -> Answer<'a> {
+    let day = |at: Millis| zone.to_datetime(at.timestamp()).date();
     match value {
-        Value::DateTime(at) => Ok(Value::Date(day(*at))),
-        Value::Date(date) => {
+        View::DateTime(at) => Ok(View::Date(day(at))),
+        View::Date(date) => {
             if let Some(Value::DateTime(at)) = current
-                && day(*at) == *date
+                && day(*at) == date
             {
-                return Ok(Value::DateTime(*at));
+                return Ok(View::DateTime(*at));
             }
-            let start =
-                date.to_zoned_datetime(zone).map_err(|_| "this day does not exist in the zone".to_owned())?;
-            Ok(Value::DateTime(Millis(start.timestamp().as_millisecond())))
+            let start = date
+                .to_zoned_datetime(zone.clone())
+                .map_err(|_| "this day does not exist in the zone".to_owned())?;
+            Ok(View::DateTime(Millis(start.timestamp().as_millisecond())))
         }
-        other => Ok(other.clone()),
+        other => Ok(other),
     }
 }
 
 /// Domain on the left, https address on the right.
-fn web_address(to: Side, text: &str) -> Value {
-    let host = domain(text);
+fn web_address(to: Side, text: Text<'_>) -> View<'_> {
+    let host = text.changed(domain);
     if host.is_empty() {
-        return Value::Null;
+        return View::Null;
     }
     match to {
-        Side::Right => Value::text(format!("https://{host}")),
-        Side::Left => Value::text(host),
+        Side::Right => View::text(["https://", &*host].concat()),
+        Side::Left => View::Text(host),
     }
 }
 
@@ -135,6 +171,7 @@ fn plain_text(html: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::values::convert;
     use super::*;
 
     #[test]
@@ -167,6 +204,7 @@ mod tests {
 
     #[test]
     fn phones_and_percents() {
+        let phone = |text, region| phone(Text::Slice(text), region).into_value();
         assert_eq!(phone("06 1234567", Some("IT")), Value::text("+39061234567"));
         assert_eq!(phone("030 123456", Some("DE")), Value::text("+4930123456"));
         assert_eq!(phone("+1 (415) 555-0100", None), Value::text("+14155550100"));

@@ -1,13 +1,15 @@
 //! What functions, converters and operators do to values: pure, total, without records or plans.
 //!
 //! The interpreter runs a sync with it; the checker looks for values that a converter does not bring back with the
-//! very same code, so that what it promises is what runs. `Err` is the reason why a value is held.
+//! very same code, so that what it promises is what runs. `Err` is the reason why a value is held. What does not
+//! change a text gives it back without copying it.
 
 mod addresses;
-mod calling_codes;
+pub mod calling_codes;
 mod compare;
 mod convert;
 mod functions;
+pub mod values;
 
 pub use addresses::{domain, host, phone};
 /// Whether telephone numbers of a region (two letters) can be completed.
@@ -15,10 +17,10 @@ pub fn is_region(region: &str) -> bool {
     calling_codes::of(region).is_some()
 }
 pub use compare::{arithmetic, compare, equal};
-pub use convert::{Convert, convert};
-pub use functions::{apply, in_zone};
+pub use convert::{Convert, Converter, zone};
+pub use functions::{apply, in_zone, regex_extract, size};
 
-use crate::value::Value;
+use crate::view::View;
 
 /// A value, or why there is none.
-pub type Answer = Result<Value, String>;
+pub type Answer<'a> = Result<View<'a>, String>;

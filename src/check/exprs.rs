@@ -447,7 +447,7 @@ fn one_kind(func: Func, args: &[Expr<'_>], found: &mut Vec<Diagnostic>) {
 fn readable(func: Func, args: &[Expr<'_>], found: &mut Vec<Diagnostic>) {
     if let Some(arg) = args.first()
         && let Kind::Literal(Value::Text(written)) = &arg.kind
-        && crate::calc::apply(func, &[Value::Text(written.clone())]).is_err()
+        && crate::calc::values::apply(func, &[Value::Text(written.clone())]).is_err()
     {
         found.push(text::bad_date(arg.span, func.name()));
     }

@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 
 use super::fit::{is_number, is_text};
 use crate::builtin::{Converter, Func};
-use crate::calc::{self, Convert};
+use crate::calc::{Convert, values as calc};
 use crate::resolve::hir::{Expr, FieldRef, Kind, Program, Side, Use};
 use crate::schema::types::Digits;
 use crate::schema::{Field, FieldType};

@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use crate::builtin::Func;
-use crate::calc;
+use crate::calc::values as calc;
 use crate::resolve::hir::{Expr, Kind};
 use crate::schema::FieldType;
 use crate::syntax::ast::BinaryOp;

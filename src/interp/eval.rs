@@ -1,19 +1,18 @@
 //! Evaluation of one expression. Null goes through; a comparison with null is false, `!=` with null is true.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
+use super::code::{At, Code, Members, Op, StageTable, ValueTable};
 use super::functions;
-use crate::calc::{self, arithmetic, compare, equal};
-use crate::plan::ir::{
-    BinaryOp, Else, Expr, ObjectId, OwnersId, Quantifier, Side, StageMap, StagesId, SyncId, SyncPlan,
-    ValueMap,
-};
-use crate::record::Record;
+use crate::calc::{arithmetic, compare, equal};
+use crate::plan::ir::{BinaryOp, Else, ObjectId, OwnersId, Quantifier, Side, SyncId};
+use crate::record::{Record, RecordId};
 use crate::value::Value;
+use crate::view::{Text, View};
 
 /// Why a value was not computed.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -77,306 +76,369 @@ impl Context for NoContext {
     }
 }
 
+/// A record that is not kept: its values stand where they were read.
+#[derive(Debug, Default)]
+pub struct Slots<'s> {
+    pub id: Cow<'s, str>,
+    /// As `Record::slots`.
+    pub slots: Vec<Option<View<'s>>>,
+}
+
+/// The record that fields are read of.
+#[derive(Debug, Clone, Copy)]
+pub enum Source<'e> {
+    Record(&'e Record),
+    Slots(&'e Slots<'e>),
+}
+
+impl<'e> Source<'e> {
+    pub fn slot(self, index: usize) -> Option<View<'e>> {
+        match self {
+            Source::Record(record) => record.slot(index).map(Value::view),
+            Source::Slots(slots) => slots.slots.get(index)?.as_ref().map(View::again),
+        }
+    }
+
+    fn len(self) -> usize {
+        match self {
+            Source::Record(record) => record.slots.len(),
+            Source::Slots(slots) => slots.slots.len(),
+        }
+    }
+
+    /// As a record, for what asks beyond it.
+    fn kept(self) -> Cow<'e, Record> {
+        match self {
+            Source::Record(record) => Cow::Borrowed(record),
+            Source::Slots(slots) => {
+                let values =
+                    slots.slots.iter().map(|slot| slot.as_ref().map(|view| view.again().into_value()));
+                Cow::Owned(Record::new(RecordId::new(&*slots.id), values.collect()))
+            }
+        }
+    }
+}
+
 /// Everything an evaluation reads.
+#[derive(Clone, Copy)]
 pub struct Env<'e> {
-    pub plan: &'e SyncPlan,
+    pub code: &'e Code<'e>,
     pub context: &'e dyn Context,
     /// The side of the record that is asked about; the other one, if given, is what would be written.
     pub side: Side,
-    pub left: Option<&'e Record>,
-    pub right: Option<&'e Record>,
-    /// The value under conversion.
-    pub it: Option<&'e Value>,
+    pub left: Option<Source<'e>>,
+    pub right: Option<Source<'e>>,
     /// What the target holds now: the way back of a many-to-one map keeps it while it still fits.
     pub current: Option<&'e Value>,
-    pub regexes: &'e BTreeMap<String, regex::Regex>,
 }
 
-pub type Answer = Result<Value, Stop>;
+pub type Answer<'e> = Result<View<'e>, Stop>;
+
+/// The value under conversion.
+pub type It<'i, 'e> = Option<&'i View<'e>>;
 
 impl<'e> Env<'e> {
-    fn record(&self, side: Side) -> Option<&'e Record> {
+    fn record(&self, side: Side) -> Option<Source<'e>> {
         match side {
             Side::Left => self.left,
             Side::Right => self.right,
         }
     }
 
-    pub fn eval(&self, expr: &Expr) -> Answer {
-        Ok(match expr {
-            Expr::Literal(value) => value.clone(),
-            Expr::It => self.it.cloned().unwrap_or(Value::Null),
-            Expr::Field { side, field } => {
+    pub fn value(&self, at: At) -> Answer<'e> {
+        self.eval(at, None)
+    }
+
+    pub fn holds(&self, at: At) -> Result<bool, Stop> {
+        self.truth(at, None)
+    }
+
+    pub fn eval(&self, at: At, it: It<'_, 'e>) -> Answer<'e> {
+        let Some(op) = self.code.op(at) else { return Ok(View::Null) };
+        Ok(match op {
+            Op::Literal(value) => value.again(),
+            Op::It => it.cloned().unwrap_or_default(),
+            Op::Field { side, index } => {
                 // Absent says nothing: for a value that is "leave alone", never "blank".
-                match self.record(*side).map(|record| record.slot(field.index())) {
-                    Some(Some(value)) => value.clone(),
+                match self.record(*side).map(|record| record.slot(*index)) {
+                    Some(Some(value)) => value,
                     Some(None) => return Err(Stop::Skip("absent")),
-                    None => Value::Null,
+                    None => View::Null,
                 }
             }
-            Expr::Let { value, body } => {
-                let value = self.eval(value)?;
+            Op::Let { value, body } => {
+                let value = self.eval(*value, it)?;
                 if value.is_null() {
-                    return Ok(Value::Null);
+                    return Ok(View::Null);
                 }
-                Env { it: Some(&value), ..*self }.eval(body)?
+                self.eval(*body, Some(&value))?
             }
-            Expr::Not(inner) => Value::Bool(!self.truth(inner)?),
-            Expr::Negate(inner) => match self.eval(inner)? {
-                Value::Number(number) => Value::Number(-number),
-                _ => Value::Null,
+            Op::Negate(inner) => match self.eval(*inner, it)? {
+                View::Number(number) => View::Number(-number),
+                _ => View::Null,
             },
-            Expr::Binary { op, left, right } => self.binary(*op, left, right)?,
-            Expr::In { value, list } => {
-                let value = self.eval(value)?;
-                Value::Bool(match &value {
-                    Value::Set(items) => {
-                        list.iter().any(|wanted| items.iter().any(|item| Some(&**item) == wanted.as_text()))
-                    }
-                    value => list.iter().any(|wanted| equal(value, wanted)),
-                })
+            Op::If { condition, then, otherwise } => {
+                let taken = if self.truth(*condition, it)? { then } else { otherwise };
+                self.eval(*taken, it)?
             }
-            Expr::IsSet(inner) => Value::Bool(!self.eval_or_null(inner)?.is_blank()),
-            Expr::IsBlank(inner) => Value::Bool(self.eval_or_null(inner)?.is_blank()),
-            Expr::Between { value, low, high } => {
-                let (value, low, high) = (self.eval(value)?, self.eval(low)?, self.eval(high)?);
-                let at_least = compare(&value, &low).is_some_and(|order| order != Ordering::Less);
-                Value::Bool(
-                    at_least && compare(&value, &high).is_some_and(|order| order != Ordering::Greater),
-                )
+            Op::Concat(args) => functions::concat(self, args, it)?,
+            Op::Coalesce(args) => functions::coalesce(self, args, it)?,
+            Op::InZone { at, zone } => functions::in_zone(self, *at, zone, it)?,
+            Op::RegexExtract { text, regex, group } => {
+                functions::regex_extract(self, *text, regex.as_ref(), *group, it)?
             }
-            Expr::Matches { value, pattern } => {
-                let value = self.eval(value)?;
-                let regex = self.regexes.get(pattern);
-                Value::Bool(value.as_text().zip(regex).is_some_and(|(text, regex)| regex.is_match(text)))
+            Op::Call { func, args } => functions::call(self, *func, args, it)?,
+            Op::MapValue { map, value } => {
+                let value = self.eval(*value, it)?;
+                let Some(map) = self.code.map(*map) else { return Ok(View::Null) };
+                self.map_value(map, value)?
             }
-            Expr::If { condition, then, otherwise } => {
-                if self.truth(condition)? {
-                    self.eval(then)?
-                } else {
-                    self.eval(otherwise)?
-                }
+            Op::MapSet { map, value } => self.map_set(*map, self.eval(*value, it)?)?,
+            Op::MapStage { maps, to, value } => self.map_stage(maps, *to, self.eval(*value, it)?)?.0,
+            Op::MapScope { maps, to, value } => self.map_stage(maps, *to, self.eval(*value, it)?)?.1,
+            Op::MapOwner { map, to, value } => {
+                let value = self.eval(*value, it)?;
+                look_up(&value, |id| self.context.owner(*map, *to, id))?
             }
-            Expr::Call { func, args } => functions::call(self, *func, args)?,
-            Expr::MapValue { map, to, value } => {
-                let value = self.eval(value)?;
-                let Some(map) = self.plan.values.get(map.index()) else { return Ok(Value::Null) };
-                self.map_value(map, *to, &value)?
+            Op::LinkedId { sync, to, value } => {
+                let value = self.eval(*value, it)?;
+                look_up(&value, |id| self.context.linked_id(*sync, *to, id))?
             }
-            Expr::MapSet { map, to, value } => {
-                let value = self.eval(value)?;
-                let (Some(map), Value::Set(items)) = (self.plan.values.get(map.index()), &value) else {
-                    return Ok(value);
-                };
-                let mut mapped = Vec::new();
-                for item in items {
-                    match self.map_value(map, *to, &Value::Text(item.clone())) {
-                        Ok(Value::Text(text)) => mapped.push(text),
-                        Ok(_) | Err(Stop::Skip(_)) => {}
-                        Err(stop) => return Err(stop),
-                    }
-                }
-                Value::set(mapped)
+            Op::Convert { converter, to, value } => {
+                converter.convert(*to, self.eval(*value, it)?, self.current).map_err(Stop::Hold)?
             }
-            Expr::MapStage { maps, to, value } => self.map_stage(maps, *to, value)?.0,
-            Expr::MapScope { maps, to, value } => self.map_stage(maps, *to, value)?.1,
-            Expr::MapOwner { map, to, value } => {
-                let value = self.eval(value)?;
-                self.look_up(&value, |id| self.context.owner(*map, *to, id))?
+            Op::Binary { op, left, right } => {
+                return self.binary(*op, self.eval(*left, it)?, self.eval(*right, it)?);
             }
-            Expr::LinkedId { sync, to, value } => {
-                let value = self.eval(value)?;
-                self.look_up(&value, |id| self.context.linked_id(*sync, *to, id))?
+            Op::Associated { quantifier, object, condition } => {
+                self.associated(*quantifier, *object, *condition, it)?
             }
-            Expr::Convert { converter, to, value } => {
-                let value = self.eval(value)?;
-                calc::convert(converter, *to, &value, self.current).map_err(Stop::Hold)?
-            }
-            Expr::Associated { quantifier, object, condition } => {
-                self.associated(*quantifier, *object, condition.as_deref())?
-            }
-            Expr::InList(list) => {
-                Value::Bool(self.at_hand().is_some_and(|record| self.context.in_list(list, record)))
-            }
-            Expr::Linked { sync, arm } => {
-                Value::Bool(self.at_hand().is_some_and(|record| self.context.is_linked(*sync, *arm, record)))
-            }
-            Expr::IsPrivate(inner) if let Expr::Linked { sync, .. } = &**inner => {
-                let private = |record| self.context.is_linked_to_private(*sync, record);
-                Value::Bool(self.truth(inner)? && self.at_hand().is_some_and(private))
-            }
-            Expr::IsPrivate(inner) => Value::Bool(self.truth(inner)? && self.is_private()),
+            asked => View::Bool(self.answer(asked, it)?),
         })
     }
 
-    fn at_hand(&self) -> Option<&'e Record> {
+    /// The operations that answer yes or no.
+    fn answer(&self, op: &Op<'e>, it: It<'_, 'e>) -> Result<bool, Stop> {
+        Ok(match op {
+            Op::Not(inner) => !self.truth(*inner, it)?,
+            Op::And(left, right) => self.truth(*left, it)? && self.truth(*right, it)?,
+            Op::Or(left, right) => self.truth(*left, it)? || self.truth(*right, it)?,
+            Op::In { value, list } => is_in(&self.eval(*value, it)?, list),
+            Op::IsSet(inner) => !self.eval_or_null(*inner, it)?.is_blank(),
+            Op::IsBlank(inner) => self.eval_or_null(*inner, it)?.is_blank(),
+            Op::Between { value, low, high } => {
+                let (value, low) = (self.eval(*value, it)?, self.eval(*low, it)?);
+                let high = self.eval(*high, it)?;
+                compare(&value, &low).is_some_and(Ordering::is_ge)
+                    && compare(&value, &high).is_some_and(Ordering::is_le)
+            }
+            Op::Matches { value, regex } => {
+                let value = self.eval(*value, it)?;
+                value.as_text().zip(regex.as_ref()).is_some_and(|(text, regex)| regex.is_match(text))
+            }
+            Op::InList(list) => self.at_hand().is_some_and(|found| self.context.in_list(list, &found.kept())),
+            Op::Linked { sync, arm } => {
+                self.at_hand().is_some_and(|found| self.context.is_linked(*sync, *arm, &found.kept()))
+            }
+            Op::IsLinkedToPrivate { sync, linked } => {
+                let private = |found: Source<'_>| self.context.is_linked_to_private(*sync, &found.kept());
+                self.truth(*linked, it)? && self.at_hand().is_some_and(private)
+            }
+            Op::IsPrivate(inner) => self.truth(*inner, it)? && self.is_private(),
+            _ => false,
+        })
+    }
+
+    fn at_hand(&self) -> Option<Source<'e>> {
         self.record(self.side)
     }
 
     /// A Salesforce contact that belongs to no account: every `AccountId` slot that was read is blank.
     fn is_private(&self) -> bool {
         let Some(record) = self.at_hand() else { return false };
-        let ids = self.plan.objects.iter().filter_map(|object| {
+        let mut ids = self.code.plan.objects.iter().filter_map(|object| {
             let index = object.fields.iter().position(|field| field.name == "AccountId")?;
-            (object.fields.len() == record.slots.len()).then(|| record.slot(index))
+            (object.fields.len() == record.len()).then(|| record.slot(index))
         });
-        ids.into_iter().all(|slot| slot.is_none_or(Value::is_blank))
+        ids.all(|slot| slot.is_none_or(|value| value.is_blank()))
     }
 
     /// Like `eval`, but what is absent reads as null: `is set` asks, it writes nothing.
-    fn eval_or_null(&self, expr: &Expr) -> Answer {
-        match self.eval(expr) {
-            Err(Stop::Skip("absent")) => Ok(Value::Null),
+    fn eval_or_null(&self, at: At, it: It<'_, 'e>) -> Answer<'e> {
+        match self.eval(at, it) {
+            Err(Stop::Skip("absent")) => Ok(View::Null),
             other => other,
         }
     }
 
-    pub fn truth(&self, expr: &Expr) -> Result<bool, Stop> {
-        Ok(matches!(self.eval(expr)?, Value::Bool(true)))
+    pub fn truth(&self, at: At, it: It<'_, 'e>) -> Result<bool, Stop> {
+        Ok(matches!(self.eval(at, it)?, View::Bool(true)))
     }
 
-    fn binary(&self, op: BinaryOp, left: &Expr, right: &Expr) -> Answer {
-        match op {
-            BinaryOp::And => return Ok(Value::Bool(self.truth(left)? && self.truth(right)?)),
-            BinaryOp::Or => return Ok(Value::Bool(self.truth(left)? || self.truth(right)?)),
-            _ => {}
-        }
-        let (a, b) = (self.eval(left)?, self.eval(right)?);
+    fn binary(&self, op: BinaryOp, a: View<'e>, b: View<'e>) -> Answer<'e> {
         Ok(match op {
-            BinaryOp::Equal => Value::Bool(equal(&a, &b)),
-            BinaryOp::NotEqual => Value::Bool(!equal(&a, &b)),
-            BinaryOp::Less => Value::Bool(compare(&a, &b) == Some(Ordering::Less)),
-            BinaryOp::LessEqual => {
-                Value::Bool(matches!(compare(&a, &b), Some(Ordering::Less | Ordering::Equal)))
-            }
-            BinaryOp::Greater => Value::Bool(compare(&a, &b) == Some(Ordering::Greater)),
-            BinaryOp::GreaterEqual => {
-                Value::Bool(matches!(compare(&a, &b), Some(Ordering::Greater | Ordering::Equal)))
-            }
+            BinaryOp::Equal => View::Bool(equal(&a, &b)),
+            BinaryOp::NotEqual => View::Bool(!equal(&a, &b)),
+            BinaryOp::Less => View::Bool(compare(&a, &b).is_some_and(Ordering::is_lt)),
+            BinaryOp::LessEqual => View::Bool(compare(&a, &b).is_some_and(Ordering::is_le)),
+            BinaryOp::Greater => View::Bool(compare(&a, &b).is_some_and(Ordering::is_gt)),
+            BinaryOp::GreaterEqual => View::Bool(compare(&a, &b).is_some_and(Ordering::is_ge)),
             BinaryOp::In | BinaryOp::Contains => {
                 let (whole, part) = if op == BinaryOp::In { (&b, &a) } else { (&a, &b) };
-                Value::Bool(match (whole, part) {
-                    (Value::Set(items), Value::Text(text)) => items.contains(text),
-                    (Value::Text(whole), Value::Text(part)) => whole.contains(&**part),
+                View::Bool(match (whole, part) {
+                    (View::Set(items), View::Text(text)) => items.contains(text),
+                    (View::Text(whole), View::Text(part)) => whole.contains(&**part),
                     _ => false,
                 })
             }
-            BinaryOp::StartsWith | BinaryOp::EndsWith => {
-                let both = a.as_text().zip(b.as_text());
-                let starts = op == BinaryOp::StartsWith;
-                Value::Bool(both.is_some_and(|(a, b)| if starts { a.starts_with(b) } else { a.ends_with(b) }))
+            BinaryOp::StartsWith => {
+                View::Bool(a.as_text().zip(b.as_text()).is_some_and(|(a, b)| a.starts_with(b)))
+            }
+            BinaryOp::EndsWith => {
+                View::Bool(a.as_text().zip(b.as_text()).is_some_and(|(a, b)| a.ends_with(b)))
             }
             BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply | BinaryOp::Divide => {
                 arithmetic(op, &a, &b).map_err(Stop::Hold)?
             }
-            BinaryOp::And | BinaryOp::Or => Value::Null,
+            BinaryOp::And | BinaryOp::Or => View::Null,
         })
     }
 
-    fn map_value(&self, map: &ValueMap, to: Side, value: &Value) -> Answer {
+    fn map_value(&self, map: &ValueTable<'e>, value: View<'e>) -> Answer<'e> {
         if value.is_blank() {
-            return Ok(Value::Null);
+            return Ok(View::Null);
         }
-        let text = value.to_string();
-        let (table, back, otherwise, back_otherwise) = match to {
-            Side::Right => (&map.to_right, &map.to_left, &map.else_right, &map.else_left),
-            Side::Left => (&map.to_left, &map.to_right, &map.else_left, &map.else_right),
-        };
+        let text = value.into_text();
         // Several values may come from one: the target keeps its own while that still means the same.
-        let means = |current: &str| match (back.get(current), back_otherwise) {
-            (Some(mapped), _) => *mapped == text,
-            (None, Else::To(mapped)) => *mapped == text,
-            _ => false,
-        };
         if let Some(Value::Text(current)) = self.current
             && !current.is_empty()
-            && means(current)
         {
-            return Ok(Value::Text(current.clone()));
+            let means = match (map.back.get(current), map.back_otherwise) {
+                (Some(mapped), _) => *mapped == *text,
+                (None, Else::To(mapped)) => **mapped == *text,
+                _ => false,
+            };
+            if means {
+                return Ok(View::Text(Text::Kept(current)));
+            }
         }
-        match table.get(&text) {
-            Some(mapped) => Ok(Value::text(mapped.as_str())),
-            None => unlisted(otherwise, &map.name, &text),
+        match map.table.get(&text) {
+            Some(mapped) => Ok(View::slice(mapped)),
+            None => unlisted(map.otherwise, map.name, &text),
         }
     }
 
+    fn map_set(&self, map: Option<usize>, value: View<'e>) -> Answer<'e> {
+        let Some(map) = self.code.map(map) else { return Ok(value) };
+        let View::Set(items) = value else { return Ok(value) };
+        let mut mapped = Vec::with_capacity(items.len());
+        for item in items {
+            match self.map_value(map, View::Text(item)) {
+                Ok(View::Text(text)) => mapped.push(text),
+                Ok(_) | Err(Stop::Skip(_)) => {}
+                Err(stop) => return Err(stop),
+            }
+        }
+        Ok(View::set(mapped))
+    }
+
     /// The stage and the scope (pipeline, record type) that go with the source's stage.
-    fn map_stage(&self, maps: &[StagesId], to: Side, value: &Expr) -> Result<(Value, Value), Stop> {
-        let value = self.eval(value)?;
+    fn map_stage(
+        &self,
+        maps: &[StageTable<'e>],
+        to: Side,
+        value: View<'e>,
+    ) -> Result<(View<'e>, View<'e>), Stop> {
         let Some(stage) = value.as_text().filter(|stage| !stage.is_empty()) else {
             return Err(Stop::SkipRecord("stage-unmapped"));
         };
-        let mut otherwise: Option<&Else> = None;
+        let mut otherwise: Option<&'e Else> = None;
         // What is to be written stays in its pipeline or record type as long as that has the stage.
-        let maps = maps.iter().filter_map(|id| self.plan.stages.get(id.index()));
-        let mut maps: Vec<&StageMap> = maps.filter(|map| self.in_scope(map, to.other())).collect();
-        maps.sort_by_key(|map| !self.in_scope(map, to));
-        for map in maps {
-            let (table, back, scope, other) = match to {
-                Side::Right => (&map.to_right, &map.to_left, &map.right_scope, &map.else_right),
-                Side::Left => (&map.to_left, &map.to_right, &map.left_scope, &map.else_left),
-            };
-            let scope = scope.as_ref().map_or(Value::Null, |scope| Value::text(scope.as_str()));
-            if let Some(Value::Text(current)) = self.current
-                && back.get(&**current).is_some_and(|mapped| mapped == stage)
-            {
-                return Ok((Value::Text(current.clone()), scope));
+        for same_scope in [true, false] {
+            for map in maps {
+                if self.in_scope(map, to) != same_scope || !self.in_scope(map, to.other()) {
+                    continue;
+                }
+                let scope = map.scope.map_or(View::Null, View::slice);
+                if let Some(Value::Text(current)) = self.current
+                    && map.back.get(current).is_some_and(|mapped| mapped == stage)
+                {
+                    return Ok((View::Text(Text::Kept(current)), scope));
+                }
+                if let Some(mapped) = map.table.get(stage) {
+                    return Ok((View::slice(mapped), scope));
+                }
+                otherwise.get_or_insert(map.otherwise);
             }
-            if let Some(mapped) = table.get(stage) {
-                return Ok((Value::text(mapped.as_str()), scope));
-            }
-            otherwise.get_or_insert(other);
         }
         match otherwise {
             Some(Else::Fail) => Err(Stop::Fail(format!("stage \"{stage}\" is not mapped"))),
             Some(Else::Hold) => Err(Stop::Hold(format!("stage \"{stage}\" is not mapped"))),
-            Some(Else::To(value)) => Ok((Value::text(value.as_str()), Value::Null)),
+            Some(Else::To(value)) => Ok((View::slice(value), View::Null)),
             _ => Err(Stop::SkipRecord("stage-unmapped")),
         }
     }
 
-    /// Whether the source record stands in the map's pipeline or record type.
-    fn in_scope(&self, map: &StageMap, source: Side) -> bool {
-        let (scope, field) = match source {
-            Side::Left => (&map.left_scope, map.left_scope_field),
-            Side::Right => (&map.right_scope, map.right_scope_field),
-        };
-        let (Some(scope), Some(field)) = (scope, field) else { return true };
-        match self.record(source).and_then(|record| record.slot(field.index())) {
-            Some(Value::Text(value)) => same_id(value, scope),
+    /// Whether a side's record stands in the map's pipeline or record type.
+    fn in_scope(&self, map: &StageTable<'e>, side: Side) -> bool {
+        let Some((scope, field)) = map.scoped(side) else { return true };
+        match self.record(side).and_then(|record| record.slot(field.index())) {
+            Some(View::Text(value)) => same_id(&value, scope),
             // A record without one stands in the default: it takes the first map that lists its stage.
             _ => true,
         }
     }
 
-    fn look_up(&self, value: &Value, find: impl Fn(&str) -> Lookup) -> Answer {
-        let Some(id) = value.as_text().filter(|id| !id.is_empty()) else { return Ok(Value::Null) };
-        match find(id) {
-            Lookup::Found(found) => Ok(Value::Text(found)),
-            Lookup::Missing(why) => Err(Stop::Hold(why)),
-            Lookup::Skip => Err(Stop::Skip("unmatched")),
-            Lookup::Blank => Ok(Value::Null),
-        }
-    }
-
-    fn associated(&self, quantifier: Quantifier, object: ObjectId, condition: Option<&Expr>) -> Answer {
-        let Some(record) = self.at_hand() else { return Ok(Value::Bool(false)) };
-        let others = self.context.associated(object, record);
+    fn associated(
+        &self,
+        quantifier: Quantifier,
+        object: ObjectId,
+        condition: Option<At>,
+        it: It<'_, 'e>,
+    ) -> Answer<'e> {
+        let Some(record) = self.at_hand() else { return Ok(View::Bool(false)) };
+        let others = self.context.associated(object, &record.kept());
         let mut count = 0_u32;
         for other in &others {
             let holds = match condition {
                 None => true,
-                Some(condition) => Env { left: Some(other), right: Some(other), ..*self }.truth(condition)?,
+                Some(condition) => {
+                    let other = Some(Source::Record(other));
+                    Env { left: other, right: other, ..*self }.truth(condition, it)?
+                }
             };
             count += u32::from(holds);
         }
         let all = others.len() == count as usize;
         Ok(match quantifier {
-            Quantifier::Any => Value::Bool(count > 0),
-            Quantifier::All => Value::Bool(all && count > 0),
-            Quantifier::No => Value::Bool(count == 0),
-            Quantifier::Count => Value::Number(Decimal::from(count)),
+            Quantifier::Any => View::Bool(count > 0),
+            Quantifier::All => View::Bool(all && count > 0),
+            Quantifier::No => View::Bool(count == 0),
+            Quantifier::Count => View::Number(Decimal::from(count)),
         })
+    }
+}
+
+fn is_in(value: &View<'_>, list: &Members<'_>) -> bool {
+    match (value, list) {
+        (View::Text(text), Members::Texts(texts)) => texts.has(text),
+        (View::Set(items), Members::Texts(texts)) => items.iter().any(|item| texts.has(item)),
+        (View::Bool(value), Members::Texts(texts)) => texts.has(if *value { "true" } else { "false" }),
+        (_, Members::Texts(_)) => false,
+        (View::Set(items), Members::Values(list)) => {
+            list.iter().filter_map(Value::as_text).any(|wanted| items.iter().any(|item| **item == *wanted))
+        }
+        (value, Members::Values(list)) => list.iter().any(|wanted| equal(value, &wanted.view())),
+    }
+}
+
+fn look_up(value: &View<'_>, find: impl Fn(&str) -> Lookup) -> Answer<'static> {
+    let Some(id) = value.as_text().filter(|id| !id.is_empty()) else { return Ok(View::Null) };
+    match find(id) {
+        Lookup::Found(found) => Ok(View::text(&*found)),
+        Lookup::Missing(why) => Err(Stop::Hold(why)),
+        Lookup::Skip => Err(Stop::Skip("unmatched")),
+        Lookup::Blank => Ok(View::Null),
     }
 }
 
@@ -385,11 +447,11 @@ fn same_id(a: &str, b: &str) -> bool {
     a == b || (a.len() >= 15 && b.len() >= 15 && a.len() != b.len() && a.get(..15) == b.get(..15))
 }
 
-fn unlisted(otherwise: &Else, map: &str, value: &str) -> Answer {
+fn unlisted<'e>(otherwise: &'e Else, map: &str, value: &str) -> Answer<'e> {
     match otherwise {
         Else::Skip => Err(Stop::Skip("unmapped")),
         Else::Hold => Err(Stop::Hold(format!("`{map}` does not list \"{value}\""))),
         Else::Fail => Err(Stop::Fail(format!("`{map}` does not list \"{value}\""))),
-        Else::To(value) => Ok(Value::text(value.as_str())),
+        Else::To(value) => Ok(View::slice(value)),
     }
 }

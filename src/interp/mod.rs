@@ -3,9 +3,16 @@
 //! A value that can't be computed is never guessed: it becomes a [`Stop`] with a reason, and the field or record is
 //! held, skipped or failed as the mapping says.
 
+mod code;
 mod eval;
+mod fit;
 mod functions;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at the first surprise")]
+mod plain;
 mod program;
+mod table;
 
-pub use eval::{Context, Lookup, NoContext, Stop};
-pub use program::{Decides, FilterOutcome, RowValue, SyncProgram, same, walk};
+pub use eval::{Context, Lookup, NoContext, Slots, Source, Stop};
+pub use program::{Decides, FilterOutcome, RowValue, SyncProgram, TransferProgram, same, walk};
+pub use table::hash;

@@ -1,16 +1,14 @@
 //! One sync ready to run: regexes compiled once, and the questions that merge asks of it.
 
-use std::collections::BTreeMap;
-
-use rust_decimal::{Decimal, RoundingStrategy};
-
-use super::eval::{Context, Env, Stop};
-use crate::calc::equal;
-use crate::plan::ir::{Arm, Expr, Field, Match, Row, Side, Sync, SyncId, SyncPlan, Transfer};
+use super::code::{At, Code};
+use super::eval::{Context, Env, Source, Stop};
+use super::fit::Fit;
+use crate::calc::values::equal;
+use crate::plan::ir::{Arm, BinaryOp, Create, Expr, Match, Row, Side, Sync, SyncId, SyncPlan, Transfer};
 use crate::plan::words::{parts, visit};
 use crate::record::Record;
-use crate::schema::FieldType;
 use crate::value::Value;
+use crate::view::View;
 
 /// A sync of a plan, prepared.
 #[derive(Debug)]
@@ -18,7 +16,42 @@ pub struct SyncProgram<'p> {
     pub plan: &'p SyncPlan,
     pub id: SyncId,
     pub sync: &'p Sync,
-    regexes: BTreeMap<String, regex::Regex>,
+    code: Code<'p>,
+    filters: [Option<At>; 2],
+    /// The arm of each line, and its condition.
+    route: Vec<(usize, Option<At>)>,
+    create: [Option<At>; 2],
+    veto: [Vec<At>; 2],
+    arms: Vec<ArmProgram<'p>>,
+}
+
+#[derive(Debug)]
+struct ArmProgram<'p> {
+    /// Left key, right key, condition; `None` for the other kinds of rules.
+    keys: Vec<Option<(At, At, Option<At>)>>,
+    /// Per row: to the left, to the right.
+    rows: Vec<[Option<TransferProgram<'p>>; 2]>,
+}
+
+/// One direction of a row, prepared.
+#[derive(Debug)]
+pub struct TransferProgram<'p> {
+    expr: At,
+    when: Option<At>,
+    /// Index of the field that is written.
+    field: usize,
+    fit: Option<Fit<'p>>,
+}
+
+impl TransferProgram<'_> {
+    /// Index of the field that is written.
+    pub fn field(&self) -> usize {
+        self.field
+    }
+}
+
+fn at(side: Side) -> usize {
+    usize::from(side == Side::Right)
 }
 
 /// Whether a record takes part.
@@ -41,8 +74,8 @@ pub enum Decides {
 
 /// What a row makes of a source record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RowValue {
-    Value(Value),
+pub enum RowValue<V = Value> {
+    Value(V),
     /// The row does not apply (`when`), or leaves the field alone; with a stable reason word.
     Skip(&'static str),
     SkipRecord(&'static str),
@@ -53,40 +86,30 @@ pub enum RowValue {
 impl<'p> SyncProgram<'p> {
     pub fn new(plan: &'p SyncPlan, id: SyncId) -> Option<Self> {
         let sync = plan.sync(id)?;
-        let mut regexes = BTreeMap::new();
-        let mut add = |expr: &Expr| collect_regexes(expr, &mut regexes);
-        for expr in [&sync.filter_left, &sync.filter_right].into_iter().flatten() {
-            add(expr);
-        }
-        sync.veto_left.iter().chain(&sync.veto_right).for_each(&mut add);
-        for create in [&sync.create_left, &sync.create_right] {
-            if let crate::plan::ir::Create::When(expr) = create {
-                add(expr);
-            }
-        }
-        sync.route.iter().filter_map(|line| line.condition.as_ref()).for_each(&mut add);
-        for row in sync.arms.iter().flat_map(|arm| &arm.rows) {
-            for transfer in [&row.to_right, &row.to_left].into_iter().flatten() {
-                add(&transfer.expr);
-                transfer.when.iter().for_each(&mut add);
-            }
-        }
-        for arm in &sync.arms {
-            for found in &arm.matches {
-                if let Match::Keys { left, right, when } = found {
-                    [Some(left), Some(right), when.as_ref()].into_iter().flatten().for_each(&mut add);
-                }
-            }
-        }
-        Some(SyncProgram { plan, id, sync, regexes })
+        let mut code = Code::new(plan);
+        let mut maybe = |expr: Option<&'p Expr>| expr.map(|expr| code.add(expr));
+        let filters = [maybe(sync.filter_left.as_ref()), maybe(sync.filter_right.as_ref())];
+        let line = |line: &'p crate::plan::ir::RouteLine| (line.arm as usize, maybe(line.condition.as_ref()));
+        let route = sync.route.iter().map(line).collect();
+        let mut rule = |create: &'p Create| match create {
+            Create::When(condition) => Some(code.add(condition)),
+            Create::Always | Create::Never => None,
+        };
+        let create = [rule(&sync.create_left), rule(&sync.create_right)];
+        let mut all = |exprs: &'p [Expr]| exprs.iter().map(|expr| code.add(expr)).collect();
+        let veto = [all(&sync.veto_left), all(&sync.veto_right)];
+        let arms = sync.arms.iter().map(|arm| ArmProgram::new(&mut code, sync, arm)).collect();
+        Some(SyncProgram { plan, id, sync, code, filters, route, create, veto, arms })
     }
 
-    fn env<'e>(&'e self, context: &'e dyn Context, side: Side, record: &'e Record) -> Env<'e> {
-        let (left, right) = if side == Side::Left { (Some(record), None) } else { (None, Some(record)) };
-        Env { plan: self.plan, context, side, left, right, it: None, current: None, regexes: &self.regexes }
+    fn env<'e>(&'e self, context: &'e dyn Context, side: Side, record: Source<'e>) -> Env<'e> {
+        env(&self.code, context, side, record)
     }
 
     /// What an expression makes of a side's record.
+    ///
+    /// # Errors
+    /// There is no value, for this reason.
     pub fn value(
         &self,
         context: &dyn Context,
@@ -94,25 +117,21 @@ impl<'p> SyncProgram<'p> {
         record: &Record,
         expr: &Expr,
     ) -> Result<Value, Stop> {
-        self.env(context, side, record).eval(expr)
+        let mut code = Code::new(self.plan);
+        let root = code.add(expr);
+        env(&code, context, side, Source::Record(record)).value(root).map(View::into_value)
     }
 
     /// Whether the record of a side passes that side's filters.
     pub fn filter(&self, context: &dyn Context, side: Side, record: &Record) -> FilterOutcome {
-        let filter = if side == Side::Left { &self.sync.filter_left } else { &self.sync.filter_right };
-        match filter {
-            None => FilterOutcome::In,
-            Some(filter) => self.verdict(context, side, record, filter),
-        }
+        self.passes(context, side, Source::Record(record))
     }
 
-    /// Whether a condition holds of a side's record.
-    pub fn verdict(&self, context: &dyn Context, side: Side, record: &Record, expr: &Expr) -> FilterOutcome {
-        match self.env(context, side, record).truth(expr) {
-            Ok(true) => FilterOutcome::In,
-            // A field that is not in the answer says nothing: the record stays out, it is not changed.
-            Ok(false) | Err(Stop::Skip(_) | Stop::SkipRecord(_)) => FilterOutcome::Out,
-            Err(Stop::Hold(why) | Stop::Fail(why)) => FilterOutcome::Unclear(why),
+    /// As `filter`, of a record that is not kept.
+    pub fn passes(&self, context: &dyn Context, side: Side, record: Source<'_>) -> FilterOutcome {
+        match self.filters.get(at(side)).copied().flatten() {
+            None => FilterOutcome::In,
+            Some(filter) => verdict(&self.env(context, side, record), filter),
         }
     }
 
@@ -128,7 +147,7 @@ impl<'p> SyncProgram<'p> {
         let mut open: Vec<&Expr> = filter.iter().collect();
         while let Some(expr) = open.pop() {
             match expr {
-                Expr::Binary { op: crate::plan::ir::BinaryOp::And, left, right } => {
+                Expr::Binary { op: BinaryOp::And, left, right } => {
                     open.push(right);
                     open.push(left);
                 }
@@ -138,16 +157,36 @@ impl<'p> SyncProgram<'p> {
         parts.into_iter().map(|expr| (expr, self.verdict(context, side, record, expr))).collect()
     }
 
+    /// Whether a condition holds of a side's record.
+    pub fn verdict(&self, context: &dyn Context, side: Side, record: &Record, expr: &Expr) -> FilterOutcome {
+        let mut code = Code::new(self.plan);
+        let root = code.add(expr);
+        verdict(&env(&code, context, side, Source::Record(record)), root)
+    }
+
     /// The arm that a left record belongs to.
     pub fn route(&self, context: &dyn Context, left: &Record) -> Option<usize> {
-        if self.sync.route.is_empty() {
+        self.arm_of(context, Source::Record(left))
+    }
+
+    /// As `route`, of a record that is not kept.
+    pub fn arm_of(&self, context: &dyn Context, left: Source<'_>) -> Option<usize> {
+        if self.route.is_empty() {
             return Some(0);
         }
         let env = self.env(context, Side::Left, left);
-        self.sync.route.iter().find_map(|line| {
-            let taken = line.condition.as_ref().is_none_or(|condition| env.truth(condition) == Ok(true));
-            taken.then_some(line.arm as usize)
+        self.route.iter().find_map(|(arm, condition)| {
+            let taken = condition.is_none_or(|condition| env.holds(condition) == Ok(true));
+            taken.then_some(*arm)
         })
+    }
+
+    fn arm_program(&self, arm: &Arm) -> Option<&ArmProgram<'p>> {
+        self.sync
+            .arms
+            .iter()
+            .zip(&self.arms)
+            .find_map(|(known, program)| std::ptr::eq(known, arm).then_some(program))
     }
 
     /// The match key of a record, as comparable text; `None` = blank, never matches.
@@ -159,12 +198,12 @@ impl<'p> SyncProgram<'p> {
         side: Side,
         record: &Record,
     ) -> Option<String> {
-        let Match::Keys { left, right, when } = arm.matches.get(index)? else { return None };
-        let env = self.env(context, side, record);
-        if when.as_ref().is_some_and(|when| env.truth(when) != Ok(true)) {
+        let (left, right, when) = (*self.arm_program(arm)?.keys.get(index)?)?;
+        let env = self.env(context, side, Source::Record(record));
+        if when.is_some_and(|when| env.holds(when) != Ok(true)) {
             return None;
         }
-        let value = env.eval(if side == Side::Left { left } else { right }).ok()?;
+        let value = env.value(if side == Side::Left { left } else { right }).ok()?;
         (!value.is_blank()).then(|| value.to_string())
     }
 
@@ -177,26 +216,27 @@ impl<'p> SyncProgram<'p> {
         side: Side,
         record: &Record,
     ) -> bool {
-        let Some(Match::Keys { left, right, .. }) = arm.matches.get(index) else { return false };
+        let keys = self.arm_program(arm).and_then(|arm| *arm.keys.get(index)?);
+        let Some((left, right, _)) = keys else { return false };
         let key = if side == Side::Left { left } else { right };
-        self.value(context, side, record, key) == Err(Stop::Skip("absent"))
+        matches!(self.env(context, side, Source::Record(record)).value(key), Err(Stop::Skip("absent")))
     }
 
     /// Whether a missing counterpart on `side` may be made for `source`, the record of the other side.
+    ///
+    /// # Errors
+    /// The stable word of the rule that forbids it.
     pub fn may_create(&self, context: &dyn Context, side: Side, source: &Record) -> Result<(), &'static str> {
-        let (create, vetoes) = match side {
-            Side::Left => (&self.sync.create_left, &self.sync.veto_left),
-            Side::Right => (&self.sync.create_right, &self.sync.veto_right),
-        };
-        let env = self.env(context, side.other(), source);
-        if vetoes.iter().any(|veto| env.truth(veto) == Ok(true)) {
+        let create = if side == Side::Left { &self.sync.create_left } else { &self.sync.create_right };
+        let env = self.env(context, side.other(), Source::Record(source));
+        if self.veto.get(at(side)).into_iter().flatten().any(|veto| env.holds(*veto) == Ok(true)) {
             return Err("veto");
         }
         match create {
-            crate::plan::ir::Create::Always => Ok(()),
-            crate::plan::ir::Create::Never => Err("create-never"),
-            crate::plan::ir::Create::When(condition) => match env.truth(condition) {
-                Ok(true) => Ok(()),
+            Create::Always => Ok(()),
+            Create::Never => Err("create-never"),
+            Create::When(_) => match self.create.get(at(side)).copied().flatten() {
+                Some(condition) if env.holds(condition) == Ok(true) => Ok(()),
                 _ => Err("create-rule"),
             },
         }
@@ -209,7 +249,7 @@ impl<'p> SyncProgram<'p> {
             Side::Right => (&self.sync.create_right, &self.sync.veto_right),
         };
         let rule = match create {
-            crate::plan::ir::Create::When(condition) => Some(condition),
+            Create::When(condition) => Some(condition),
             _ => None,
         };
         let mut asks = false;
@@ -237,12 +277,12 @@ impl<'p> SyncProgram<'p> {
         };
         let mut all: Vec<(Decides, &Expr)> = vetoes.iter().map(|veto| (Decides::Veto, veto)).collect();
         let mut open: Vec<&Expr> = match create {
-            crate::plan::ir::Create::When(condition) => vec![condition],
+            Create::When(condition) => vec![condition],
             _ => Vec::new(),
         };
         while let Some(expr) = open.pop() {
             match expr {
-                Expr::Binary { op: crate::plan::ir::BinaryOp::Or, left, right } => {
+                Expr::Binary { op: BinaryOp::Or, left, right } => {
                     open.push(right);
                     open.push(left);
                 }
@@ -263,29 +303,47 @@ impl<'p> SyncProgram<'p> {
         source: &Record,
         target: Option<&Record>,
     ) -> RowValue {
-        let (transfer, field) = match to {
-            Side::Right => (&row.to_right, row.right),
-            Side::Left => (&row.to_left, row.left),
+        let index = arm.rows.iter().position(|known| std::ptr::eq(known, row));
+        let Some(program) =
+            index.and_then(|index| self.arm_program(arm)?.rows.get(index)?.get(at(to))?.as_ref())
+        else {
+            return RowValue::Skip("direction");
         };
-        let (Some(transfer), Some(field)) = (transfer, field) else { return RowValue::Skip("direction") };
+        self.carry(context, program, to, Source::Record(source), target).kept()
+    }
+
+    /// The prepared rows of an arm that write on side `to`, in order.
+    pub fn transfers(&self, arm: usize, to: Side) -> impl Iterator<Item = (&'p Row, &TransferProgram<'p>)> {
+        let rows = self.sync.arms.get(arm).into_iter().flat_map(|arm| &arm.rows);
+        let programs = self.arms.get(arm).into_iter().flat_map(|arm| &arm.rows);
+        rows.zip(programs).filter_map(move |(row, program)| Some((row, program.get(at(to))?.as_ref()?)))
+    }
+
+    /// As `transfer`, of a record that may not be kept.
+    pub fn carry<'e>(
+        &'e self,
+        context: &'e dyn Context,
+        program: &'e TransferProgram<'p>,
+        to: Side,
+        source: Source<'e>,
+        target: Option<&'e Record>,
+    ) -> RowValue<View<'e>> {
         let mut env = self.env(context, to.other(), source);
         match to {
-            Side::Left => env.left = target,
-            Side::Right => env.right = target,
+            Side::Left => env.left = target.map(Source::Record),
+            Side::Right => env.right = target.map(Source::Record),
         }
-        env.current = target.and_then(|target| target.slot(field.index()));
-        if let Some(when) = &transfer.when {
-            match env.truth(when) {
+        env.current = target.and_then(|target| target.slot(program.field));
+        if let Some(when) = program.when {
+            match env.holds(when) {
                 Ok(true) => {}
                 Ok(false) => return RowValue::Skip("when"),
                 Err(stop) => return stopped(stop),
             }
         }
-        let object = if to == Side::Left { self.sync.left } else { arm.right };
-        let field = self.plan.object(object).and_then(|object| object.fields.get(field.index()));
-        match env.eval(&transfer.expr) {
-            Ok(value) => match field {
-                Some(field) => fit(value, field, transfer),
+        match env.value(program.expr) {
+            Ok(value) => match &program.fit {
+                Some(fit) => fit.fit(value),
                 None => RowValue::Value(value),
             },
             Err(stop) => stopped(stop),
@@ -332,80 +390,74 @@ pub fn same(a: &Value, b: &Value) -> bool {
     }
 }
 
-fn stopped(stop: Stop) -> RowValue {
+fn env<'e>(code: &'e Code<'e>, context: &'e dyn Context, side: Side, record: Source<'e>) -> Env<'e> {
+    let (left, right) = if side == Side::Left { (Some(record), None) } else { (None, Some(record)) };
+    Env { code, context, side, left, right, current: None }
+}
+
+fn verdict(env: &Env<'_>, condition: At) -> FilterOutcome {
+    match env.holds(condition) {
+        Ok(true) => FilterOutcome::In,
+        // A field that is not in the answer says nothing: the record stays out, it is not changed.
+        Ok(false) | Err(Stop::Skip(_) | Stop::SkipRecord(_)) => FilterOutcome::Out,
+        Err(Stop::Hold(why) | Stop::Fail(why)) => FilterOutcome::Unclear(why),
+    }
+}
+
+impl<'p> ArmProgram<'p> {
+    fn new(code: &mut Code<'p>, sync: &'p Sync, arm: &'p Arm) -> Self {
+        let mut keys = Vec::new();
+        for found in &arm.matches {
+            keys.push(match found {
+                Match::Keys { left, right, when } => {
+                    let (left, right) = (code.add(left), code.add(right));
+                    Some((left, right, when.as_ref().map(|when| code.add(when))))
+                }
+                _ => None,
+            });
+        }
+        let mut rows = Vec::new();
+        for row in &arm.rows {
+            let mut prepared =
+                |object, field: Option<crate::plan::ir::FieldId>, transfer: &'p Option<Transfer>| {
+                    let (field, transfer) = (field?, transfer.as_ref()?);
+                    let found = code.plan.object(object).and_then(|object| object.fields.get(field.index()));
+                    Some(TransferProgram {
+                        when: transfer.when.as_ref().map(|when| code.add(when)),
+                        expr: code.add(&transfer.expr),
+                        field: field.index(),
+                        fit: found.map(|found| Fit::new(found, transfer)),
+                    })
+                };
+            rows.push([
+                prepared(sync.left, row.left, &row.to_left),
+                prepared(arm.right, row.right, &row.to_right),
+            ]);
+        }
+        ArmProgram { keys, rows }
+    }
+}
+
+impl RowValue<View<'_>> {
+    /// The value as one to keep.
+    pub fn kept(self) -> RowValue {
+        match self {
+            RowValue::Value(value) => RowValue::Value(value.into_value()),
+            RowValue::Skip(reason) => RowValue::Skip(reason),
+            RowValue::SkipRecord(reason) => RowValue::SkipRecord(reason),
+            RowValue::Hold(why) => RowValue::Hold(why),
+            RowValue::Fail(why) => RowValue::Fail(why),
+        }
+    }
+}
+
+fn stopped<V>(stop: Stop) -> RowValue<V> {
     match stop {
         Stop::Skip(reason) => RowValue::Skip(reason),
         Stop::SkipRecord(reason) => RowValue::SkipRecord(reason),
         Stop::Hold(why) => RowValue::Hold(why),
         Stop::Fail(why) => RowValue::Fail(why),
     }
-}
-
-/// The value in the form that the target keeps, or why it does not fit.
-fn fit(value: Value, field: &Field, transfer: &Transfer) -> RowValue {
-    if value.is_blank() {
-        return RowValue::Value(Value::Null);
-    }
-    match (&field.ty, &value) {
-        (FieldType::Text { max: Some(max) } | FieldType::LongText { max: Some(max) }, Value::Text(text)) => {
-            if text.chars().count() <= *max as usize {
-                return RowValue::Value(value);
-            }
-            if transfer.cut {
-                return RowValue::Value(Value::text(
-                    text.chars().take(*max as usize).collect::<String>().trim_end(),
-                ));
-            }
-            RowValue::Hold(format!(
-                "{} takes {max} characters, the value has {}",
-                field.name,
-                text.chars().count()
-            ))
-        }
-        (FieldType::Option, Value::Text(text))
-            if !field.options.is_empty() && !field.options.iter().any(|o| **o == **text) =>
-        {
-            RowValue::Hold(format!("{} has no value \"{text}\"", field.name))
-        }
-        (
-            FieldType::Int { .. } | FieldType::Decimal(_) | FieldType::Money(_) | FieldType::Percent { .. },
-            Value::Number(number),
-        ) => fit_number(*number, field),
-        _ => RowValue::Value(value),
-    }
-}
-
-fn fit_number(number: Decimal, field: &Field) -> RowValue {
-    let (precision, scale) = match &field.ty {
-        FieldType::Int { digits } => (digits.or(Some(9)), Some(0)),
-        FieldType::Decimal(d) | FieldType::Money(d) | FieldType::Percent { digits: d, .. } => {
-            (d.precision, d.scale)
-        }
-        _ => (None, None),
-    };
-    let number = match scale {
-        // The CRM would round it anyway; rounding here keeps both sides comparable.
-        Some(scale) => number.round_dp_with_strategy(scale, RoundingStrategy::MidpointAwayFromZero),
-        None => number,
-    };
-    if let Some(precision) = precision {
-        let whole = precision.saturating_sub(scale.unwrap_or(0));
-        let limit = Decimal::from_i128_with_scale(10_i128.pow(whole.min(27)), 0);
-        if number.abs() >= limit {
-            return RowValue::Hold(format!("{} takes {whole} digits before the point", field.name));
-        }
-    }
-    RowValue::Value(Value::Number(number.normalize()))
-}
-
-fn collect_regexes(expr: &Expr, into: &mut BTreeMap<String, regex::Regex>) {
-    walk(expr, &mut |expr| {
-        if let Expr::Matches { pattern, .. } = expr
-            && let Ok(regex) = regex::Regex::new(pattern)
-        {
-            into.insert(pattern.clone(), regex);
-        }
-    });
 }
 
 /// Every part of an expression, itself included.

@@ -10,6 +10,11 @@ use serde_json::Value as Json;
 
 use crate::schema::{FieldType, SystemKind};
 use crate::value::{Millis, Value};
+use crate::view::{Text, View};
+
+mod text;
+
+pub use text::number;
 
 /// A value of the wire that its field can't have. Holds no record data.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,7 +35,10 @@ pub fn decode(kind: SystemKind, ty: &FieldType, json: &Json) -> Result<Value, Wi
             FieldType::Int { .. }
             | FieldType::Decimal(_)
             | FieldType::Money(_)
-            | FieldType::Percent { .. } => decimal(&number.to_string(), ty),
+            | FieldType::Percent { .. } => {
+                let number = decimal(&number.to_string()).ok_or_else(|| WireError(ty.to_string()))?;
+                Ok(Value::Number(number))
+            }
             FieldType::Date | FieldType::DateTime => text_value(ty, &number.to_string()),
             _ => Ok(Value::text(number.to_string())),
         },
@@ -42,53 +50,107 @@ pub fn decode(kind: SystemKind, ty: &FieldType, json: &Json) -> Result<Value, Wi
     }
 }
 
-/// Reads a value from its JSON text, which is known to be valid JSON. Plain strings are read where they stand.
-pub fn decode_raw(kind: SystemKind, ty: &FieldType, raw: &str) -> Result<Value, WireError> {
-    let inner = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    match inner {
-        Some("") => Ok(Value::Null),
-        Some(text) if !text.as_bytes().contains(&b'\\') => text_value(ty, text),
-        _ if raw == "null" => Ok(Value::Null),
-        _ => {
-            let json: Json = serde_json::from_str(raw).map_err(|_| WireError(ty.to_string()))?;
-            decode(kind, ty, &json)
+/// A value's JSON text, known to be valid JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Raw<'a> {
+    Null,
+    /// What stands between the quotation marks, without escapes.
+    Plain(&'a str),
+    /// With the quotation marks and escapes.
+    Escaped(&'a str),
+    /// A boolean, number, array or object.
+    Other(&'a str),
+}
+
+/// Reads a value where it stands; the same as [`decode`] of its JSON.
+pub fn decode_view<'a>(kind: SystemKind, ty: &FieldType, raw: Raw<'a>) -> Result<View<'a>, WireError> {
+    let wrong = || WireError(ty.to_string());
+    match raw {
+        Raw::Null | Raw::Plain("") => Ok(View::Null),
+        Raw::Plain(text) => text_view(ty, Text::Slice(text)),
+        Raw::Escaped(json) => {
+            let text: String = serde_json::from_str(json).map_err(|_| wrong())?;
+            if text.is_empty() { Ok(View::Null) } else { text_view(ty, Text::New(text)) }
+        }
+        Raw::Other("true") if *ty == FieldType::Bool => Ok(View::Bool(true)),
+        Raw::Other("false") if *ty == FieldType::Bool => Ok(View::Bool(false)),
+        Raw::Other(json) => {
+            let json: Json = serde_json::from_str(json).map_err(|_| wrong())?;
+            decode(kind, ty, &json).map(|value| owned(&value))
         }
     }
 }
 
+/// Reads a value to keep from its JSON text, which is known to be valid JSON.
+pub fn decode_raw(kind: SystemKind, ty: &FieldType, raw: &str) -> Result<Value, WireError> {
+    let inner = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let raw = match inner {
+        Some(text) if !text.as_bytes().contains(&b'\\') => Raw::Plain(text),
+        Some(_) => Raw::Escaped(raw),
+        None if raw == "null" => Raw::Null,
+        None => Raw::Other(raw),
+    };
+    decode_view(kind, ty, raw).map(View::into_value)
+}
+
+fn owned(value: &Value) -> View<'static> {
+    match value {
+        Value::Null => View::Null,
+        Value::Bool(value) => View::Bool(*value),
+        Value::Number(number) => View::Number(*number),
+        Value::Text(text) => View::text(&**text),
+        Value::Date(date) => View::Date(*date),
+        Value::DateTime(at) => View::DateTime(*at),
+        Value::Set(items) => View::set(items.iter().map(|item| Text::New(item.to_string()))),
+    }
+}
+
 fn text_value(ty: &FieldType, text: &str) -> Result<Value, WireError> {
+    text_view(ty, Text::Slice(text)).map(View::into_value)
+}
+
+fn text_view<'a>(ty: &FieldType, text: Text<'a>) -> Result<View<'a>, WireError> {
     let wrong = || WireError(ty.to_string());
     Ok(match ty {
         FieldType::Int { .. } | FieldType::Decimal(_) | FieldType::Money(_) | FieldType::Percent { .. } => {
-            return decimal(text, ty);
+            View::Number(decimal(&text).ok_or_else(wrong)?)
         }
-        FieldType::Bool => match text {
-            t if t.eq_ignore_ascii_case("true") || t.eq_ignore_ascii_case("yes") => Value::Bool(true),
-            t if t.eq_ignore_ascii_case("false") || t.eq_ignore_ascii_case("no") => Value::Bool(false),
+        FieldType::Bool => match &*text {
+            t if t.eq_ignore_ascii_case("true") || t.eq_ignore_ascii_case("yes") => View::Bool(true),
+            t if t.eq_ignore_ascii_case("false") || t.eq_ignore_ascii_case("no") => View::Bool(false),
             _ => return Err(wrong()),
         },
-        FieldType::Date => match date(text) {
-            Some(date) => Value::Date(date),
-            None => return Err(wrong()),
+        FieldType::Date => View::Date(date(&text).ok_or_else(wrong)?),
+        FieldType::DateTime => View::DateTime(instant(&text).ok_or_else(wrong)?),
+        FieldType::Options => match text {
+            Text::Slice(text) => View::set(items(text).map(Text::Slice)),
+            text => View::set(items(&text).map(|item| Text::New(item.to_owned()))),
         },
-        FieldType::DateTime => Value::DateTime(instant(text).ok_or_else(wrong)?),
-        FieldType::Options => Value::set(text.split(';').filter(|value| !value.is_empty())),
-        _ => Value::text(text),
+        _ => View::Text(text),
     })
+}
+
+fn items(text: &str) -> impl Iterator<Item = &str> {
+    text.split(';').filter(|value| !value.is_empty())
 }
 
 /// Exact; digits beyond what a decimal holds (computed values of HubSpot have fifty) are rounded off, but only
 /// behind the point.
-fn decimal(text: &str, ty: &FieldType) -> Result<Value, WireError> {
+fn decimal(text: &str) -> Option<Decimal> {
     let text = text.trim();
-    let number = Decimal::from_str_exact(text)
-        .or_else(|_| text.parse::<Decimal>())
-        .or_else(|_| Decimal::from_scientific(text))
-        .map_err(|_| WireError(ty.to_string()))?;
-    Ok(Value::Number(number.normalize()))
+    text::number(text).or_else(|| {
+        let number = Decimal::from_str_exact(text)
+            .or_else(|_| text.parse::<Decimal>())
+            .or_else(|_| Decimal::from_scientific(text))
+            .ok()?;
+        Some(number.normalize())
+    })
 }
 
 fn date(text: &str) -> Option<Date> {
+    if let Some(date) = text.as_bytes().get(..10).and_then(text::date) {
+        return Some(date);
+    }
     if let Ok(date) = text.get(..10).unwrap_or(text).parse::<Date>() {
         return Some(date);
     }
@@ -104,6 +166,9 @@ fn epoch(text: &str) -> Option<Millis> {
 
 /// A point in time: ISO 8601 with `Z`, `+01:00` or `+0000`; epoch milliseconds; a bare date is its midnight in UTC.
 pub fn instant(text: &str) -> Option<Millis> {
+    if let Some(at) = text::instant(text) {
+        return Some(at);
+    }
     if let Some(at) = epoch(text) {
         return Some(at);
     }
@@ -141,6 +206,114 @@ pub fn encode(kind: SystemKind, ty: &FieldType, value: &Value) -> Json {
     }
 }
 
+/// Writes a value as JSON, the same as [`encode`] gives it.
+pub fn write(kind: SystemKind, ty: &FieldType, value: &View<'_>, out: &mut Vec<u8>) {
+    let bare = kind != SystemKind::Hubspot;
+    match value {
+        View::Text(text) => quoted(text, out),
+        View::Null if !bare => out.extend_from_slice(b"\"\""),
+        View::Null if kind == SystemKind::Salesforce && *ty == FieldType::Bool => {
+            out.extend_from_slice(b"false");
+        }
+        View::Null => out.extend_from_slice(b"null"),
+        View::Bool(value) if bare => out.extend_from_slice(if *value { b"true" } else { b"false" }),
+        View::Number(number) if bare => plain_number(*number, out),
+        View::DateTime(at) => match at.digits() {
+            Some(digits) => {
+                out.push(b'"');
+                out.extend_from_slice(&digits);
+                out.push(b'"');
+            }
+            None => quoted(&at.to_string(), out),
+        },
+        View::Set(items) => {
+            out.push(b'"');
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    out.push(b';');
+                }
+                escaped(item, out);
+            }
+            out.push(b'"');
+        }
+        other => quoted(&other.to_string(), out),
+    }
+}
+
+/// The digits of a decimal, without trailing zeros.
+fn plain_number(number: Decimal, out: &mut Vec<u8>) {
+    let number = if number.scale() == 0 { number } else { number.normalize() };
+    match (number.scale(), u64::try_from(number.mantissa().unsigned_abs())) {
+        (0, Ok(digits)) if digits > 0 || number.is_sign_positive() => {
+            if number.is_sign_negative() {
+                out.push(b'-');
+            }
+            let mut buffer = [0_u8; 20];
+            let mut rest = digits;
+            let mut at = buffer.len();
+            for place in buffer.iter_mut().rev() {
+                *place = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+                rest /= 10;
+                at -= 1;
+                if rest == 0 {
+                    break;
+                }
+            }
+            out.extend_from_slice(buffer.get(at..).unwrap_or_default());
+        }
+        _ => out.extend_from_slice(number.normalize().to_string().as_bytes()),
+    }
+}
+
+fn quoted(text: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
+    escaped(text, out);
+    out.push(b'"');
+}
+
+/// The inside of a JSON text, escaped as `serde_json` does it.
+fn escaped(text: &str, out: &mut Vec<u8>) {
+    let bytes = text.as_bytes();
+    let mut from = 0;
+    while let Some(at) = bytes.get(from..).and_then(next_escape) {
+        out.extend_from_slice(bytes.get(from..from + at).unwrap_or_default());
+        let short = match bytes.get(from + at) {
+            Some(b'"') => b'"',
+            Some(b'\\') => b'\\',
+            Some(8) => b'b',
+            Some(9) => b't',
+            Some(10) => b'n',
+            Some(12) => b'f',
+            Some(13) => b'r',
+            other => {
+                let byte = *other.unwrap_or(&0);
+                out.extend_from_slice(b"\\u00");
+                out.extend(
+                    [byte >> 4, byte & 15].map(|digit| digit + if digit < 10 { b'0' } else { b'a' - 10 }),
+                );
+                from += at + 1;
+                continue;
+            }
+        };
+        out.extend_from_slice(&[b'\\', short]);
+        from += at + 1;
+    }
+    out.extend_from_slice(bytes.get(from..).unwrap_or_default());
+}
+
+fn next_escape(bytes: &[u8]) -> Option<usize> {
+    let needs = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+    let mut at = 0;
+    // Blocks without branches, which the compiler turns into wide comparisons.
+    while let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk::<16>) {
+        if block.iter().fold(false, |found, byte| found | needs(byte)) {
+            break;
+        }
+        at += 16;
+    }
+    Some(at + bytes.get(at..)?.iter().position(needs)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,5 +348,33 @@ mod tests {
         let read = decode(SystemKind::Hubspot, &FieldType::Decimal(Digits::default()), &probability).unwrap();
         assert!(read.to_string().starts_with("0.4000000000000000222"));
         assert!(decode(SystemKind::Hubspot, &FieldType::Date, &json!("soon")).is_err());
+    }
+
+    #[test]
+    fn writing_is_encoding() {
+        let texts = [
+            "",
+            "Müller",
+            "a\"b\\c\n\t\r\u{8}\u{c}\u{1}\u{1f}",
+            "long enough to fill a block or two\nand then",
+        ];
+        let mut values: Vec<Value> = texts.map(Value::text).to_vec();
+        for number in
+            ["0", "-0", "12", "-12.50", "1000", "12345678901234567.89", "79228162514264337593543950335"]
+        {
+            values.push(Value::Number(number.parse().unwrap()));
+        }
+        values.extend([Value::Null, Value::Bool(true), Value::set(["b", "a"]), Value::DateTime(Millis(-1))]);
+        values.push(Value::Date("2026-01-31".parse().unwrap()));
+        for kind in [SystemKind::Hubspot, SystemKind::Salesforce] {
+            for ty in [FieldType::Bool, FieldType::Unknown] {
+                for value in &values {
+                    let mut out = Vec::new();
+                    write(kind, &ty, &value.view(), &mut out);
+                    let want = encode(kind, &ty, value).to_string();
+                    assert_eq!(String::from_utf8(out).unwrap(), want, "{kind:?} {value:?}");
+                }
+            }
+        }
     }
 }

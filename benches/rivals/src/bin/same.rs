@@ -1,4 +1,4 @@
-//! `same A.jsonl B.jsonl`: whether two outputs say the same: records in order, members in any order, numbers by value.
+//! `same A.jsonl B.jsonl`: whether two outputs say the same: records in order, members in any order, numbers by value, null as absence.
 
 use std::io::{BufRead, BufReader};
 
@@ -30,6 +30,9 @@ fn main() {
 
 fn canonical(line: &str) -> serde_json::Value {
     let mut json: serde_json::Value = serde_json::from_str(line).expect("JSON");
+    if let Some(members) = json.as_object_mut() {
+        members.retain(|_, value| !value.is_null());
+    }
     for value in json.as_object_mut().into_iter().flat_map(|members| members.values_mut()) {
         if let Some(number) = value.as_f64() {
             *value = number.into();
