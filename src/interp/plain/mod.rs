@@ -238,7 +238,7 @@ impl Context for World {
         record.slot(1).is_some_and(|value| !value.is_blank())
     }
     fn in_list(&self, list: &str, record: &Record) -> bool {
-        record.id.as_str() == "7" && list.len() % 2 == 0
+        record.id.as_str() == "7" && list.len().is_multiple_of(2)
     }
     fn associated(&self, _: ObjectId, _: &Record) -> Vec<Record> {
         self.0.clone()
