@@ -153,19 +153,27 @@ impl<'e> Env<'e> {
         self.truth(at, None)
     }
 
+    /// Most operations are fields and literals: those are answered without the frame that the others need.
+    #[inline]
     pub fn eval(&self, at: At, it: It<'_, 'e>) -> Answer<'e> {
-        let Some(op) = self.code.op(at) else { return Ok(View::Null) };
-        Ok(match op {
-            Op::Literal(value) => value.again(),
-            Op::It => it.cloned().unwrap_or_default(),
-            Op::Field { side, index } => {
+        match self.code.op(at) {
+            Some(Op::Literal(value)) => Ok(value.again()),
+            Some(Op::Field { side, index }) => {
                 // Absent says nothing: for a value that is "leave alone", never "blank".
                 match self.record(*side).map(|record| record.slot(*index)) {
-                    Some(Some(value)) => value,
-                    Some(None) => return Err(Stop::Skip("absent")),
-                    None => View::Null,
+                    Some(Some(value)) => Ok(value),
+                    Some(None) => Err(Stop::Skip("absent")),
+                    None => Ok(View::Null),
                 }
             }
+            Some(op) => self.computed(op, it),
+            None => Ok(View::Null),
+        }
+    }
+
+    fn computed(&self, op: &'e Op<'e>, it: It<'_, 'e>) -> Answer<'e> {
+        Ok(match op {
+            Op::It => it.cloned().unwrap_or_default(),
             Op::Let { value, body } => {
                 let value = self.eval(*value, it)?;
                 if value.is_null() {
@@ -271,8 +279,13 @@ impl<'e> Env<'e> {
         }
     }
 
-    pub fn truth(&self, at: At, it: It<'_, 'e>) -> Result<bool, Stop> {
-        Ok(matches!(self.eval(at, it)?, View::Bool(true)))
+    fn truth(&self, at: At, it: It<'_, 'e>) -> Result<bool, Stop> {
+        match self.code.op(at) {
+            Some(
+                op @ (Op::Not(_) | Op::And(..) | Op::Or(..) | Op::In { .. } | Op::IsSet(_) | Op::IsBlank(_)),
+            ) => self.answer(op, it),
+            _ => Ok(matches!(self.eval(at, it)?, View::Bool(true))),
+        }
     }
 
     fn binary(&self, op: BinaryOp, a: View<'e>, b: View<'e>) -> Answer<'e> {

@@ -102,3 +102,76 @@ fn wrong_names_get_a_next_step_and_no_file() {
         assert!(!example.path("o.jsonl").exists());
     }
 }
+
+/// What a file of lines comes to: the records, and line and reason of what is told.
+fn told(input: &[u8]) -> (Vec<Value>, Vec<(u64, String)>) {
+    let example = Example::new();
+    std::fs::write(example.path("in.jsonl"), input).unwrap();
+    let args = ["map", "companies", "--from", "hubspot", "--in", "in.jsonl", "--errors", "bad.jsonl"];
+    let output = example.run(&args);
+    let bad: Vec<(u64, String)> = lines(&example.read("bad.jsonl"))
+        .iter()
+        .map(|bad| (bad["line"].as_u64().unwrap(), bad["reason"].as_str().unwrap().to_owned()))
+        .collect();
+    assert_eq!(output.status.code(), Some(if bad.is_empty() { 0 } else { 3 }), "{}", err(&output));
+    (lines(&out(&output)), bad)
+}
+
+#[test]
+fn keys_may_be_escaped_but_not_stand_twice() {
+    let input = r#"{"id":"1","properties":{"n\u0061me":"Acme","domain":"a.example"}}
+{"id":"2","properties":{"name":"One","domain":"b.example","name":"Two"}}
+{"id":"3","properties":{"name":"One","domain":"b.example","unused":1,"unused":2}}
+{ "id" : 4 , "properties" : { "domain" : "d.example" , "name" : "Wide \"open\" \u00e9" } }
+"#;
+    let (records, bad) = told(input.as_bytes());
+    let names: Vec<&Value> = records.iter().map(|record| &record["Name"]).collect();
+    assert_eq!(names, ["Acme", "One", "Wide \"open\" é"]);
+    assert_eq!(bad, [(2, "duplicate-key".to_owned())]);
+}
+
+#[test]
+fn numbers_beyond_range_are_told_by_field() {
+    let properties = |number: &str| {
+        format!(
+            "{{\"id\":\"1\",\"properties\":{{\"name\":\"A\",\"domain\":\"a.example\",\"numberofemployees\":{number}}}}}\n"
+        )
+    };
+    let input =
+        [properties("1e400"), properties("\"99999999999999999999999999999999999\""), properties("12")]
+            .concat();
+    let (records, bad) = told(input.as_bytes());
+    assert_eq!(records.len(), 3);
+    assert_eq!(records[0].get("NumberOfEmployees"), None);
+    assert_eq!(records[2]["NumberOfEmployees"], 12);
+    assert_eq!(bad, [(1, "wrong-type".to_owned()), (2, "wrong-type".to_owned())]);
+}
+
+#[test]
+fn a_line_of_hundred_megabytes_is_told_and_passed_over() {
+    let mut input = company(1, "First").into_bytes();
+    input.extend_from_slice(b"{\"id\":\"2\",\"properties\":{\"name\":\"");
+    input.resize(input.len() + 100_000_000, b'x');
+    input.extend_from_slice(b"\"}}\n");
+    input.extend_from_slice(company(3, "Third").as_bytes());
+    let (records, bad) = told(&input);
+    assert_eq!(records.iter().map(|record| &record["Name"]).collect::<Vec<_>>(), ["First", "Third"]);
+    assert_eq!(bad, [(2, "too-long".to_owned())]);
+}
+
+#[test]
+fn a_line_may_be_a_list_and_what_is_no_record_in_it_is_told() {
+    let one = company(1, "One");
+    let input = format!("[{}, 7, {}]\n{{\"results\":[]}}\n[]\n", one.trim(), company(2, "Two").trim());
+    let (records, bad) = told(input.as_bytes());
+    assert_eq!(records.iter().map(|record| &record["Name"]).collect::<Vec<_>>(), ["One", "Two"]);
+    assert_eq!(bad, [(1, "invalid-json".to_owned())]);
+}
+
+#[test]
+fn a_record_and_something_behind_it_is_no_line() {
+    let input = format!("{}{{}}\n{}", company(1, "One").trim(), company(2, "Two"));
+    let (records, bad) = told(input.as_bytes());
+    assert_eq!(records.len(), 1);
+    assert_eq!(bad, [(1, "invalid-json".to_owned())]);
+}
