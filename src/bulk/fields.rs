@@ -1,10 +1,10 @@
 //! One record's JSON text to the raw texts of the fields that the mapping reads; the rest is only validated.
 //!
-//! Invariant: the whole text is valid JSON when this succeeds. A field that stands twice is told: readers of JSON do
-//! not agree on which one counts.
+//! Invariant: the whole text is valid JSON when this succeeds. Of a field that stands twice the last one counts, and it
+//! is told: readers of JSON do not agree on which one does.
 
-use super::walk::{Scan, Wrong};
 use super::shape::Shape;
+use super::walk::{Scan, Wrong};
 use crate::plan::ir::Object;
 use crate::schema::SystemKind;
 use crate::wire::Raw;

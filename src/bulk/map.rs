@@ -256,8 +256,8 @@ impl<'p> Mapping<'p> {
         }
         let Some(source) = self.sources.get(at) else { return };
         if let Some(field) = record.found.twice.and_then(|index| source.object.fields.get(index)) {
-            let detail = "it stands twice in this record; which one counts is not certain".to_owned();
-            return done.bad(number, Some(&id), Some(&field.name), "duplicate-key", detail);
+            let detail = "the key stands there twice; the last one counts".to_owned();
+            done.bad(number, Some(&id), Some(&field.name), "key-twice", detail);
         }
         record.fields.id = id;
         self.mapped(context, number, source, at, record, done);
