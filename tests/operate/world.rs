@@ -47,8 +47,12 @@ impl World {
         let world = World { folder, sandbox, hubspot: crm("hubspot"), salesforce: crm("salesforce") };
         // The search of the real one is late by seconds, and so is the simulated one; a test does not wait for it.
         world.hubspot.call("POST", "/_sandbox/settings", Some(json!({ "search_lag_ms": 0 })));
-        world.edit("twinmap.toml", "http://127.0.0.1:4011", &format!("http://{}", world.hubspot.address));
-        world.edit("twinmap.toml", "http://127.0.0.1:4012", &format!("http://{}", world.salesforce.address));
+        world.edit("twinmap.toml", "http://127.0.0.1:4011\"", &format!("http://{}\"", world.hubspot.address));
+        world.edit(
+            "twinmap.toml",
+            "http://127.0.0.1:4012\"",
+            &format!("http://{}\"", world.salesforce.address),
+        );
         world
     }
 

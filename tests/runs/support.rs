@@ -31,8 +31,9 @@ impl World {
         let world = World { sandbox, folder };
         let config = std::fs::read_to_string(world.path("twinmap.toml")).unwrap();
         let config = config
-            .replace("http://127.0.0.1:4011", &world.sandbox.hubspot.base_url)
-            .replace("http://127.0.0.1:4012", &world.sandbox.salesforce.base_url);
+            // With the closing quote: a port that was given may begin like the other one's.
+            .replace("http://127.0.0.1:4011\"", &format!("{}\"", world.sandbox.hubspot.base_url))
+            .replace("http://127.0.0.1:4012\"", &format!("{}\"", world.sandbox.salesforce.base_url));
         std::fs::write(world.path("twinmap.toml"), config).unwrap();
         world
     }
