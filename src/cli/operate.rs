@@ -81,9 +81,10 @@ pub fn drive(
 ) -> Result<Done, CliError> {
     tell_unassociated(app, plan, &options.syncs);
     match job {
-        Job::Plan => engage(app, project, plan, Tier::Read, async |deps| {
-            let options = cycle::without_idle(deps, options)?;
-            engine::plan(deps, &options).await.map(|set| Done::Planned(Box::new(set)))
+        Job::Plan => engage_all(app, project, plan, Tier::Read, async |nav| {
+            let options = cycle::without_idle(nav.deps, options)?;
+            let options = cycle::as_switched(nav, options).await?;
+            engine::plan(nav.deps, &options).await.map(|set| Done::Planned(Box::new(set)))
         }),
         Job::Run => engage_all(app, project, plan, Tier::Write, async |nav| {
             cycle::run(nav, options, "run", None).await.map(|report| Done::Ran(Box::new(report)))

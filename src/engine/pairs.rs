@@ -151,6 +151,13 @@ impl Session<'_> {
         if !self.is_asked_pair(id, left, right)? {
             return Ok(None);
         }
+        if self.options.no_updates.contains(&id) {
+            let (sync, record) = (self.sync(id)?, RecordId::new(work.link.left.as_str()));
+            draft.unfinished.insert((sync.left, record.clone()));
+            let why = "changing contacts is switched off in the admin settings of Sales Navigator";
+            self.skip(id, sync.left, &record, "switched-off", why, draft)?;
+            return Ok(None);
+        }
         let program = self.program(id)?;
         let facts = self.facts();
         let (from_left, from_right) =
@@ -346,6 +353,11 @@ impl Session<'_> {
         let sync = self.sync(id)?;
         let Some(at) = sync.arms.get(arm) else { return Ok(()) };
         let (object, here) = (object_on(sync, at, to), object_on(sync, at, to.other()));
+        if self.options.no_creates.contains(&id) {
+            draft.unfinished.insert((here, source.clone()));
+            let why = "making contacts is switched off in the admin settings of Sales Navigator";
+            return self.skip(id, here, source, "switched-off", why, draft);
+        }
         let Some(record) = self.world.get(here, source) else { return Ok(()) };
         let facts = self.facts();
         let outcome = Merger { program: self.program(id)?, context: &facts }.create(arm, to, record);

@@ -76,6 +76,9 @@ pub struct Options {
     pub full: bool,
     /// Only this part of the work.
     pub only: Only,
+    /// Syncs that make nothing in the CRM, and those that change nothing there: an admin switched it off.
+    pub no_creates: Vec<SyncId>,
+    pub no_updates: Vec<SyncId>,
     /// Settles conflicts that wait for a person.
     pub decision: Option<Decision>,
     /// Approves the guards that a change set with this hash passes.
@@ -93,6 +96,8 @@ impl Default for Options {
             syncs: Vec::new(),
             full: false,
             only: Only::Everything,
+            no_creates: Vec::new(),
+            no_updates: Vec::new(),
             decision: None,
             approve: None,
             reread: 7 * 24 * 60 * 60 * 1000,

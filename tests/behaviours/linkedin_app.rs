@@ -18,7 +18,7 @@ behaviours! {
         => lists_hold_every_matched_record_once;
     [3] "InMails and messages are communications, notes and calls engagements of their contact, each once."
         => activities_are_engagements_of_their_contact;
-    [4] "A sync from `salesnav.lead` makes contacts of people that seat holders hand over, and carries on title, company and place; `create: never` switches making off."
+    [4] "A sync from `salesnav.lead` makes contacts of people that seat holders hand over, and carries on title, company and place; the admin's switches for making and for changing them are obeyed, and `create: never` rules making out."
         => contacts_are_made_and_updated_from_sales_navigator;
     [5] "Search with the in-CRM filter agrees with the matches, for people and companies."
         => search_agrees_with_the_matches;
@@ -204,6 +204,49 @@ fn contacts_are_made_and_updated_from_sales_navigator() {
         (now["id"].clone(), &now["properties"]["jobtitle"]),
         (made["id"].clone(), &json!("Chief Tester"))
     );
+    // The admin's switches are obeyed, each by itself; a person who waited comes when they are on again.
+    let switch = |set: Value| {
+        nav(
+            &world,
+            "POST",
+            &format!("/sandbox/crmSettings?{CONTRACT}"),
+            Some(&json!({ "patch": { "$set": set } })),
+        );
+    };
+    switch(json!({ "createContacts": false, "updateContacts": false }));
+    let second = nav(&world, "GET", "/_sandbox/members", None)["members"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .rev()
+        .nth(2)
+        .unwrap()["urn"]
+        .clone();
+    nav(
+        &world,
+        "POST",
+        "/_sandbox/member",
+        Some(&json!({ "urn": second, "email": "second@person.example" })),
+    );
+    nav(&world, "POST", "/_sandbox/lead", Some(&json!({ "urn": second })));
+    nav(&world, "POST", "/_sandbox/member", Some(&json!({ "urn": urn, "title": "Nobody" })));
+    let shown = world.json(&["plan", "--format", "json"]);
+    let skips = shown["skips"].as_array().unwrap();
+    assert_eq!(skips.iter().filter(|skip| skip["reason"] == "switched-off").count(), 2, "{shown}");
+    run(&world);
+    assert!(contact_with(&world, "second@person.example").is_none());
+    let title =
+        |world: &World| contact_with(world, "new@person.example").unwrap()["properties"]["jobtitle"].clone();
+    assert_eq!(title(&world), "Chief Tester");
+    switch(json!({ "updateContacts": true }));
+    let news = json!({ "urn": urn, "title": "Head of Tests" });
+    nav(&world, "POST", "/_sandbox/member", Some(&news));
+    run(&world);
+    assert_eq!(title(&world), "Head of Tests");
+    assert!(contact_with(&world, "second@person.example").is_none());
+    switch(json!({ "createContacts": true }));
+    run(&world);
+    assert!(contact_with(&world, "second@person.example").is_some());
     // Somebody whom the CRM knows is no new contact.
     let (known, urn) = matched(&world, "contact");
     let contacts = world.objects("contacts", "email", "companies").len();

@@ -4,6 +4,7 @@
 //! before keep what is due for them until they are back.
 
 use super::{NavDeps, NavReport, after, before, crm_of, systems};
+use crate::connect::salesnav::api;
 use crate::engine::error::EngineResult;
 use crate::engine::report::{RunOutcome, RunReport};
 use crate::engine::session::{Deps, Options};
@@ -42,6 +43,35 @@ pub fn without_idle(deps: &Deps<'_>, options: &Options) -> EngineResult<Options>
     Ok(options)
 }
 
+/// The options of a run, or of a dry-run, under the admin's switches for contacts that come from Sales Navigator.
+pub async fn as_switched(nav: &NavDeps<'_>, options: Options) -> EngineResult<Options> {
+    let plan = nav.deps.plan;
+    let mut options = options;
+    for bridge in nav.bridges().await? {
+        let lead = |id| {
+            plan.object(id).is_some_and(|object| object.system == bridge.system && object.name == "lead")
+        };
+        // LinkedIn takes no leads in: what a sync with it writes, it writes in the CRM.
+        let to_crm = plan.syncs.iter().enumerate().filter(|(_, sync)| {
+            let (left, right) = (lead(sync.left), sync.arms.iter().any(|arm| lead(arm.right)));
+            left && sync.direction.goes_right() || right && sync.direction.goes_left()
+        });
+        let ids: Vec<SyncId> =
+            to_crm.filter_map(|(index, _)| u32::try_from(index).ok().map(SyncId)).collect();
+        if ids.is_empty() {
+            continue;
+        }
+        let admin = api::settings(bridge.nav, &bridge.link.contract).await?;
+        if !admin.create_contacts {
+            options.no_creates.extend(&ids);
+        }
+        if !admin.update_contacts {
+            options.no_updates.extend(&ids);
+        }
+    }
+    Ok(options)
+}
+
 /// One cycle of everything.
 pub async fn run(
     nav: &NavDeps<'_>,
@@ -51,7 +81,7 @@ pub async fn run(
 ) -> EngineResult<RunReport> {
     let deps = nav.deps;
     let everything = options.syncs.is_empty();
-    let options = without_idle(deps, options)?;
+    let options = as_switched(nav, without_idle(deps, options)?).await?;
     let mut told = NavReport::default();
     before(nav, &mut told).await?;
     let mut report = crate::engine::run(deps, &options, kind, approved).await?;
