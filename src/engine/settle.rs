@@ -133,7 +133,8 @@ impl Session<'_> {
         // fits the stamp, as long as nobody wrote. Both are waited for.
         let idempotent = matches!(op.kind, OpKind::Associate(_) | OpKind::Archive);
         let crashed = runs.iter().any(|run| run.id == intent.run && run.ended.is_none());
-        let until = if crashed { intent.until.min(intent.issued.plus(ORPHAN)) } else { intent.until };
+        // When it died nobody knows, but that was before this run began; the request may have been under way for long.
+        let until = if crashed { intent.until.min(self.started.plus(ORPHAN)) } else { intent.until };
         if idempotent || self.ablation().no_quiesce || self.now() > until {
             return Ok(Verdict::NotLanded);
         }
