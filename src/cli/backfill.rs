@@ -9,7 +9,7 @@ use super::output::{self, Format};
 use super::run::print;
 use super::{App, load, scope};
 use crate::engine::{Only, Options};
-use crate::plan::ir::{FieldId, ObjectId, Sync, SyncPlan};
+use crate::plan::ir::{Sync, SyncPlan};
 use crate::report::changes;
 
 #[derive(Debug, clap::Args)]
@@ -75,13 +75,9 @@ fn rows(plan: &SyncPlan, sync: &Sync, field: &str) -> Result<BTreeSet<String>, C
     if !found.is_empty() {
         return Ok(found);
     }
-    let name = |object: ObjectId, at: Option<FieldId>| {
-        let found = plan.object(object).zip(at).and_then(|(object, at)| object.fields.get(at.index()));
-        found.map(|found| found.name.as_str())
-    };
     let rows = sync.arms.iter().flat_map(|arm| arm.rows.iter().map(move |row| (arm, row)));
     let known: Vec<&str> = rows
-        .flat_map(|(arm, row)| [name(sync.left, row.left), name(arm.right, row.right)])
+        .flat_map(|(arm, row)| [plan.field_name(sync.left, row.left), plan.field_name(arm.right, row.right)])
         .flatten()
         .collect();
     let help = match crate::diag::suggest::nearest(field, known.iter().copied()) {

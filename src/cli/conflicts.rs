@@ -139,11 +139,7 @@ fn read(plan: &SyncPlan, store: &Store) -> StateResult<Vec<Conflict>> {
         let Some(link) = store.link_of_left(&hold.sync, &hold.record)? else { continue };
         let arm = sync.arms.iter().find(|arm| name_of(plan, arm.right).1 == link.arm);
         let Some(arm) = arm else { continue };
-        let field = |object: ObjectId, at: Option<crate::plan::ir::FieldId>| {
-            let found = plan.object(object).zip(at).and_then(|(object, at)| object.fields.get(at.index()));
-            found.map(|field| field.name.clone()).unwrap_or_default()
-        };
-        let row = arm.rows.iter().find(|row| field(sync.left, row.left) == hold.field);
+        let row = arm.rows.iter().find(|row| plan.field_name(sync.left, row.left) == Some(&hold.field));
         let Some(row) = row else { continue };
         let agreed = link.bases.rows.get(&row.id);
         let end = |object: ObjectId, record: &str, side: Side| {
@@ -154,7 +150,7 @@ fn read(plan: &SyncPlan, store: &Store) -> StateResult<Vec<Conflict>> {
                 system,
                 object: name,
                 record: record.to_owned(),
-                field: field(object, at),
+                field: plan.field_name(object, at).unwrap_or_default().to_owned(),
                 agreed: agreed.map_or(Json::Null, json),
             }
         };

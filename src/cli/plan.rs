@@ -132,20 +132,15 @@ fn compare(
 ) -> Result<(ChangeSet, Impact), CliError> {
     let base = base::plan(app, project, named)?;
     let mut found = differences(&base, plan);
-    if !options.syncs.is_empty() {
-        let asked: Vec<&str> =
-            options.syncs.iter().filter_map(|id| Some(plan.sync(*id)?.name.as_str())).collect();
-        found.retain(|one| asked.contains(&one.sync.as_str()));
-    }
+    let asked: Vec<&str> =
+        options.syncs.iter().filter_map(|id| Some(plan.sync(*id)?.name.as_str())).collect();
+    found.retain(|one| asked.is_empty() || asked.contains(&one.sync.as_str()));
     let filtered: BTreeSet<&str> =
         found.iter().filter(|one| one.part == Part::Filter).map(|one| one.sync.as_str()).collect();
     let rows: BTreeSet<String> = found.iter().filter_map(|one| Some(one.row.as_ref()?.id.clone())).collect();
     // A sync that the base does not have is not planned with it.
-    let there = |plan: &SyncPlan, names: &mut dyn Iterator<Item = &str>| -> Vec<SyncId> {
-        names.filter_map(|name| Some(plan.sync_named(name)?.0)).collect()
-    };
-    let mut names = options.syncs.iter().filter_map(|id| Some(plan.sync(*id)?.name.as_str()));
-    let old_options = Options { syncs: there(&base, &mut names), ..options.clone() };
+    let there = asked.iter().filter_map(|name| Some(base.sync_named(name)?.0));
+    let old_options = Options { syncs: there.collect(), ..options.clone() };
     let scopes = |plan: &SyncPlan| {
         let each = filtered.iter().filter_map(|name| Some(((*name).to_owned(), plan.sync_named(name)?.0)));
         each.collect::<Vec<(String, SyncId)>>()
@@ -153,7 +148,7 @@ fn compare(
     let (old_scopes, new_scopes) = (scopes(&base), scopes(plan));
     let (old, old_inside) = engage(app, project, &base, Tier::Read, async |deps| {
         let inside = inside(deps, &old_scopes).await?;
-        let nothing = !options.syncs.is_empty() && old_options.syncs.is_empty();
+        let nothing = !asked.is_empty() && old_options.syncs.is_empty();
         let set = if nothing { None } else { Some(engine::plan(deps, &old_options).await?) };
         Ok((set, inside))
     })?;

@@ -316,9 +316,8 @@ impl Session<'_> {
             Some((object_on(sync, at, write.side), object_on(sync, at, write.side.other())))
         });
         let name = |object: Option<ObjectId>, field: Option<crate::plan::ir::FieldId>| {
-            let field = object.and_then(|object| self.plan().object(object)).zip(field);
-            let field = field.and_then(|(object, field)| object.fields.get(field.index()));
-            field.map(|field| field.name.clone()).unwrap_or_default()
+            let name = object.and_then(|object| self.plan().field_name(object, field));
+            name.unwrap_or_default().to_owned()
         };
         Sent {
             row: Some(write.row.clone()),

@@ -349,9 +349,7 @@ impl Merger<'_, '_> {
         let system = object.and_then(|id| plan.object(id)).and_then(|object| plan.system(object.system));
         if system.is_some_and(|system| system.kind == SystemKind::Hubspot) {
             let field = if side == Side::Left { row.left } else { row.right };
-            let name =
-                object.and_then(|id| plan.object(id)).zip(field).and_then(|(o, f)| o.fields.get(f.index()));
-            if let Some(name) = name.map(|field| field.name.as_str()) {
+            if let Some(name) = object.and_then(|object| plan.field_name(object, field)) {
                 match record.history.get(name) {
                     Some(entries) => {
                         if let Some(newest) = entries.iter().map(|entry| entry.at).max() {
@@ -432,9 +430,7 @@ impl Merger<'_, '_> {
     fn field_name(&self, arm: &Arm, row: &Row, side: Side) -> String {
         let (object, field) =
             if side == Side::Left { (self.program.sync.left, row.left) } else { (arm.right, row.right) };
-        let object = self.program.plan.object(object);
-        let field = object.zip(field).and_then(|(object, field)| object.fields.get(field.index()));
-        field.map(|field| field.name.clone()).unwrap_or_default()
+        self.program.plan.field_name(object, field).unwrap_or_default().to_owned()
     }
 
     /// The fields of a record to be made on side `to` from `source`.

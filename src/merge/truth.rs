@@ -261,11 +261,7 @@ impl Desk<'_> {
             });
         }
         let field = self.field(side).or_else(|| self.reads(side));
-        let object = self.plan.object(self.object(side));
-        let Some(field) = object.zip(field).and_then(|(object, field)| object.fields.get(field.index()))
-        else {
-            return found;
-        };
+        let Some(field) = self.plan.field(self.object(side), field) else { return found };
         found.extend(field.options.iter().map(|option| Value::text(option.as_str())));
         found.extend(typical(&field.ty));
         if field.ty == FieldType::Options {

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::ir::{Arm, Create, Expr, FieldId, Match, ObjectId, Row, Side, Sync, SyncPlan, Transfer};
+use super::ir::{Arm, Create, Expr, Match, ObjectId, Row, Side, Sync, SyncPlan, Transfer};
 use super::words::{Reads, visit, words};
 
 /// What of a sync differs.
@@ -160,9 +160,9 @@ fn of_rows(old: (&SyncPlan, &Sync), new: (&SyncPlan, &Sync), found: &mut Vec<Dif
 type Rows<'p> = BTreeMap<(String, String), (&'p Row, &'p Arm, String)>;
 
 fn row_place((plan, sync): (&SyncPlan, &Sync), row: &Row, arm: &Arm) -> RowPlace {
-    let ends = [(sync.left, row.left), (arm.right, row.right)].into_iter().filter_map(|(object, field)| {
-        let name = &plan.object(object)?.fields.get(field?.index())?.name;
-        Some((place(plan, object), name.clone()))
+    let ends = [(sync.left, row.left), (arm.right, row.right)].into_iter();
+    let ends = ends.filter_map(|(object, field)| {
+        Some((place(plan, object), plan.field_name(object, field)?.to_owned()))
     });
     let mut transfers = [&row.to_right, &row.to_left].into_iter().flatten();
     RowPlace {
@@ -187,11 +187,8 @@ fn all_rows<'p>(plan: &'p SyncPlan, sync: &'p Sync) -> Rows<'p> {
 
 fn row_meaning(plan: &SyncPlan, sync: &Sync, arm: &Arm, row: &Row) -> String {
     let reads = Reads { plan, left: sync.left, right: arm.right };
-    let name = |object: ObjectId, field: Option<FieldId>| {
-        let found = plan.object(object).zip(field);
-        found.and_then(|(object, field)| object.fields.get(field.index())).map(|field| field.name.as_str())
-    };
-    let mut text = format!("{:?} {:?}", name(sync.left, row.left), name(arm.right, row.right));
+    let mut text =
+        format!("{:?} {:?}", plan.field_name(sync.left, row.left), plan.field_name(arm.right, row.right));
     let _ = write!(text, " {:?} {:?}", row.prefer, row.owned_by);
     for (side, transfer) in [(Side::Right, &row.to_right), (Side::Left, &row.to_left)] {
         let Some(Transfer { expr, when, if_empty, on_create, cut, may_blank }) = transfer else { continue };

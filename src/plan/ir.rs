@@ -4,7 +4,7 @@
 //! Invariant: every index is in range (checked once in [`SyncPlan::from_json`]); nothing here depends on an
 //! environment's secrets or addresses.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -538,37 +538,6 @@ pub struct PlanCondition {
 pub struct BadPlan(pub String);
 
 impl SyncPlan {
-    pub fn system(&self, id: SystemId) -> Option<&System> {
-        self.systems.get(id.index())
-    }
-
-    pub fn object(&self, id: ObjectId) -> Option<&Object> {
-        self.objects.get(id.index())
-    }
-
-    pub fn sync(&self, id: SyncId) -> Option<&Sync> {
-        self.syncs.get(id.index())
-    }
-
-    pub fn sync_named(&self, name: &str) -> Option<(SyncId, &Sync)> {
-        let index = self.syncs.iter().position(|sync| sync.name == name)?;
-        Some((SyncId(u32::try_from(index).ok()?), self.syncs.get(index)?))
-    }
-
-    /// Ids of a sync's rows with a field of this name on either side.
-    pub fn rows_with(&self, sync: &Sync, field: &str) -> BTreeSet<String> {
-        let is = |object: ObjectId, at: Option<FieldId>| {
-            let found = self.object(object).zip(at).and_then(|(object, at)| object.fields.get(at.index()));
-            found.is_some_and(|found| found.name == field)
-        };
-        let mut ids = BTreeSet::new();
-        for arm in &sync.arms {
-            let rows = arm.rows.iter().filter(|row| is(sync.left, row.left) || is(arm.right, row.right));
-            ids.extend(rows.map(|row| row.id.clone()));
-        }
-        ids
-    }
-
     /// Reads a plan file and makes sure that every index in it leads somewhere.
     pub fn from_json(text: &str) -> Result<SyncPlan, BadPlan> {
         #[derive(Deserialize)]

@@ -2,6 +2,7 @@
 
 pub mod compare;
 pub mod ir;
+mod lookup;
 mod lower;
 pub mod show;
 mod validate;

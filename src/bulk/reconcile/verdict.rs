@@ -308,21 +308,15 @@ impl Judge<'_, '_> {
 
     fn fields(&self, arm: &Arm, side: Side, outcome: &PairOutcome) -> Vec<FieldChange> {
         let (target, source) = (self.object(arm, side), self.object(arm, side.other()));
-        let name = |object: ObjectId, field: Option<crate::plan::ir::FieldId>| {
-            let field = self.plan.object(object).zip(field);
-            field
-                .and_then(|(object, field)| object.fields.get(field.index()))
-                .map(|field| field.name.as_str())
-        };
         let place = format!("{}.{}", self.system(source), self.name(source));
         let (left, right) = (self.system(self.program.sync.left), self.system(arm.right));
         let writes = outcome.writes.iter().filter(|write| write.side == side);
         writes
             .map(|write| FieldChange {
-                name: name(target, Some(write.field)).unwrap_or_default().to_owned(),
+                name: self.plan.field_name(target, Some(write.field)).unwrap_or_default().to_owned(),
                 before: change::json(&write.before),
                 after: change::json(&write.after),
-                origin: match name(source, write.source) {
+                origin: match self.plan.field_name(source, write.source) {
                     Some(field) => format!("{place}.{field}"),
                     None => place.clone(),
                 },
