@@ -6,3 +6,4 @@ pub mod http;
 pub mod log;
 pub mod rng;
 mod spoil;
+pub mod workflow;

@@ -3,8 +3,8 @@
 use serde_json::{Value as Json, json};
 
 use super::super::core::http::{Request, Response};
+use super::super::core::workflow::Workflow;
 use super::answer::{Answer, Fault, respond};
-use super::automation::Workflow;
 use super::limits::Limits;
 use super::portal::{Actor, Portal};
 use super::store::Kind;

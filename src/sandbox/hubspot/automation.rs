@@ -1,11 +1,10 @@
 //! What a portal does by itself after a write: scripted workflows, companies made from e-mail addresses.
 
-use serde::Deserialize;
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 
+use super::super::core::workflow;
 use super::portal::{Actor, Portal, Source};
-use super::store::{Key, Kind, Prop};
-use crate::value::Millis;
+use super::store::{Kind, Prop};
 
 /// Mail providers whose domains are nobody's company.
 const FREE_MAIL: &[&str] = &[
@@ -19,52 +18,7 @@ const FREE_MAIL: &[&str] = &[
     "gmx.net",
 ];
 
-/// A workflow: when a property of an object changes, others are set.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Workflow {
-    pub name: String,
-    pub object: String,
-    /// The property that starts it.
-    pub when: String,
-    /// Only when it becomes this value.
-    #[serde(default)]
-    pub becomes: Option<String>,
-    pub set: Map<String, Json>,
-    #[serde(default)]
-    pub delay_ms: i64,
-    /// How often it runs; none = always.
-    #[serde(default)]
-    pub times: Option<u64>,
-}
-
-/// A run of a workflow that waits for its time.
-#[derive(Debug)]
-struct Waiting {
-    due: Millis,
-    record: Key,
-    name: String,
-    set: Map<String, Json>,
-}
-
-#[derive(Debug, Default)]
-pub struct Automation {
-    workflows: Vec<Workflow>,
-    waiting: Vec<Waiting>,
-}
-
-impl Automation {
-    /// Adds a workflow; one of the same name is replaced.
-    pub fn add(&mut self, workflow: Workflow) {
-        self.workflows.retain(|known| known.name != workflow.name);
-        self.workflows.push(workflow);
-    }
-
-    pub fn clear(&mut self) {
-        self.workflows.clear();
-        self.waiting.clear();
-    }
-}
+pub type Automation = workflow::Automation<(Kind, u64)>;
 
 impl Portal {
     /// Starts what a write of these properties starts. A workflow does not start workflows.
@@ -85,10 +39,8 @@ impl Portal {
             .map(|flow| flow.name.clone())
             .collect();
         for flow in self.automation.workflows.iter_mut().filter(|flow| started.contains(&flow.name)) {
-            flow.times = flow.times.map(|times| times - 1);
-            let due = now.plus(flow.delay_ms);
-            let (record, name, set) = ((kind, id), flow.name.clone(), flow.set.clone());
-            self.automation.waiting.push(Waiting { due, record, name, set });
+            let run = flow.start((kind, id), now);
+            self.automation.waiting.push(run);
         }
         if self.settings.auto_companies && changed.iter().any(|name| name == "email") {
             self.company_of(kind, id);
@@ -98,11 +50,7 @@ impl Portal {
 
     /// Runs the workflows whose time has come.
     pub fn run_due(&mut self) {
-        let now = self.now();
-        let (due, wait): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.automation.waiting).into_iter().partition(|run| run.due <= now);
-        self.automation.waiting = wait;
-        for Waiting { record: (kind, id), name, set, .. } in due {
+        for workflow::Waiting { record: (kind, id), name, set, .. } in self.automation.take_due(self.now()) {
             let source = Source {
                 ty: "AUTOMATION_PLATFORM".into(),
                 id: format!("enrollmentId:{id};actionExecutionIndex:0"),

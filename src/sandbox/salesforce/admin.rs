@@ -224,7 +224,7 @@ fn duplicates(org: &mut Org, body: &Map<String, Value>) -> Result<Reply, Fault> 
 
 /// `{name, object, when, becomes?, set, delay_ms?, times?}`
 fn workflow(org: &mut Org, body: &Map<String, Value>) -> Result<Reply, Fault> {
-    let flow: super::automation::Workflow = read(body)?;
+    let flow: super::super::core::workflow::Workflow = read(body)?;
     let (_, meta) = org.object(&flow.object)?;
     if let Some(name) = flow.set.keys().chain([&flow.when]).find(|name| meta.find(name).is_none()) {
         return Err(invalid(format!("{} has no field {name}", meta.name)));
