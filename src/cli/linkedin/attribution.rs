@@ -2,19 +2,14 @@
 
 use std::path::PathBuf;
 
-use super::{Access, Desk, face, now};
+use super::{Access, Desk, now};
 use crate::cli::App;
-use crate::cli::connections::block_on;
 use crate::cli::error::{CliError, CliResult};
 use crate::cli::exit::Exit;
 use crate::cli::load;
 use crate::cli::project::write_atomically;
-use crate::connect::remote::Remote;
-use crate::connect::timer::RealTimer;
 use crate::engine::linkedin::attribution::Asked;
 use crate::engine::linkedin::cycle::navigator_of;
-use crate::engine::linkedin::{Bridge, NavDeps};
-use crate::engine::{Deps, Silent};
 use crate::plan::ir::SyncId;
 use crate::report::attribution as words;
 
@@ -77,28 +72,6 @@ pub fn run(app: &App, args: &Args) -> CliResult {
     };
     refuse_without_syncs(&desk)?;
     desk.live()?;
-    let account = desk.navigator()?;
-    let nav = face(&account)?;
-    let crm = desk.crm_account()?;
-    let timer = RealTimer::new();
-    let stop = std::sync::atomic::AtomicBool::new(false);
-    let mut remotes: Vec<Option<&dyn Remote>> = vec![None; desk.plan.systems.len()];
-    if let Some(slot) = remotes.get_mut(desk.crm.index()) {
-        *slot = Some(&crm);
-    }
-    let deps =
-        Deps { plan: &desk.plan, remotes, store: &desk.store, timer: &timer, progress: &Silent, stop: &stop };
-    let bridge = Bridge {
-        nav,
-        system: desk.system,
-        name: &desk.name,
-        crm: desk.crm,
-        crm_name: &desk.crm_name,
-        kind: desk.kind,
-        remote: &crm,
-        account: desk.link.crm_account.clone(),
-        link: desk.link.clone(),
-    };
     let channel = match args.channel {
         Channel::All => "",
         Channel::Ads => "AD",
@@ -110,9 +83,8 @@ pub fn run(app: &App, args: &Args) -> CliResult {
         channel: channel.to_owned(),
         now: now(),
     };
-    let report = block_on(async {
-        let nav = NavDeps { deps: &deps, navigators: Vec::new() };
-        nav.attribution(&bridge, &asked).await.map_err(|error| desk.engine(error))
+    let report = desk.bridged(async |nav, bridge| {
+        nav.attribution(bridge, &asked).await.map_err(|error| desk.engine(error))
     })?;
     let shown = match args.format {
         Format::Text => words::text(&report),

@@ -11,6 +11,7 @@ pub mod unresolved;
 pub mod writeback;
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 
 use crate::cli::App;
 use crate::cli::connections;
@@ -20,12 +21,12 @@ use crate::cli::load;
 use crate::cli::operate::state_failed;
 use crate::cli::project::Project;
 use crate::connect::Account;
-use crate::connect::remote::CallError;
+use crate::connect::remote::{CallError, Remote};
 use crate::connect::salesnav::SalesNav;
 use crate::connect::timer::RealTimer;
 use crate::diag::suggest::nearest;
-use crate::engine::EngineError;
-use crate::engine::linkedin::{self, NavLink};
+use crate::engine::linkedin::{self, Bridge, NavDeps, NavLink};
+use crate::engine::{Deps, EngineError, Silent};
 use crate::plan::ir::{SyncPlan, SystemId};
 use crate::schema::SystemKind;
 use crate::state::{StateError, Store};
@@ -128,6 +129,33 @@ impl Desk {
 
     pub fn engine(&self, error: EngineError) -> CliError {
         crate::cli::operate::failed(&self.plan, error, &self.path)
+    }
+
+    /// Hands the engine the Sales Navigator with its CRM, for work beside a run.
+    pub fn bridged<T>(
+        &self,
+        work: impl AsyncFnOnce(&NavDeps<'_>, &Bridge<'_>) -> Result<T, CliError>,
+    ) -> Result<T, CliError> {
+        let (account, crm) = (self.navigator()?, self.crm_account()?);
+        let mut remotes: Vec<Option<&dyn Remote>> = vec![None; self.plan.systems.len()];
+        if let Some(slot) = remotes.get_mut(self.crm.index()) {
+            *slot = Some(&crm);
+        }
+        let (timer, stop) = (RealTimer::new(), AtomicBool::new(false));
+        let (plan, store) = (&self.plan, &self.store);
+        let deps = Deps { plan, remotes, store, timer: &timer, progress: &Silent, stop: &stop };
+        let bridge = Bridge {
+            nav: face(&account)?,
+            system: self.system,
+            name: &self.name,
+            crm: self.crm,
+            crm_name: &self.crm_name,
+            kind: self.kind,
+            remote: &crm,
+            account: self.link.crm_account.clone(),
+            link: self.link.clone(),
+        };
+        connections::block_on(work(&NavDeps { deps: &deps, navigators: Vec::new() }, &bridge))
     }
 
     /// Refuses while there is no live connection.

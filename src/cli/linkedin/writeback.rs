@@ -4,18 +4,14 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::{Access, Desk, face};
+use super::{Access, Desk};
 use crate::cli::App;
-use crate::cli::connections::block_on;
 use crate::cli::error::{CliError, CliResult};
 use crate::cli::exit::Exit;
 use crate::cli::load;
 use crate::cli::operate::{Tier, engage_all};
 use crate::cli::output::{Format, print};
-use crate::connect::remote::Remote;
-use crate::connect::timer::RealTimer;
-use crate::engine::linkedin::{Bridge, NavDeps, Probe, WritebackReport, writeback};
-use crate::engine::{Deps, Silent};
+use crate::engine::linkedin::{Probe, WritebackReport, writeback};
 use crate::plan::ir::Writeback;
 use crate::report::linkedin as words;
 use crate::schema::SystemKind;
@@ -126,36 +122,13 @@ fn test(app: &App, name: Option<&str>, email: Option<&str>, cleanup: bool, forma
     };
     desk.live()?;
     let item = chosen(&desk, name)?.clone();
-    let account = desk.navigator()?;
-    let crm = desk.crm_account()?;
-    let nav = face(&account)?;
-    let timer = RealTimer::new();
-    let stop = std::sync::atomic::AtomicBool::new(false);
-    let mut remotes: Vec<Option<&dyn Remote>> = vec![None; desk.plan.systems.len()];
-    if let Some(slot) = remotes.get_mut(desk.crm.index()) {
-        *slot = Some(&crm);
-    }
-    let deps =
-        Deps { plan: &desk.plan, remotes, store: &desk.store, timer: &timer, progress: &Silent, stop: &stop };
-    let nav_deps = NavDeps { deps: &deps, navigators: Vec::new() };
-    let bridge = Bridge {
-        nav,
-        system: desk.system,
-        name: &desk.name,
-        crm: desk.crm,
-        crm_name: &desk.crm_name,
-        kind: desk.kind,
-        remote: &crm,
-        account: desk.link.crm_account.clone(),
-        link: desk.link.clone(),
-    };
-    block_on(async {
-        let probe = nav_deps.probe(&bridge, &item, email).await.map_err(|error| desk.engine(error))?;
+    desk.bridged(async |nav, bridge| {
+        let probe = nav.probe(bridge, &item, email).await.map_err(|error| desk.engine(error))?;
         let links = probe.made.iter().map(|made| link(&desk, &made.object, &made.id)).collect();
         let mut left = probe.clone();
         let cleaned_up = cleanup && !left.made.is_empty();
         if cleaned_up {
-            nav_deps.sweep(&bridge, &mut left).await.map_err(|error| desk.engine(error))?;
+            nav.sweep(bridge, &mut left).await.map_err(|error| desk.engine(error))?;
         }
         let told = TestTold { format_version: "1", writeback: item.name.clone(), probe, cleaned_up, links };
         print(app, format, &told, test_text);
