@@ -3,7 +3,7 @@
 //! Syncs with a Sales Navigator that is not connected (or not started, or paused) stay out of the run. Those that ran
 //! before keep what is due for them until they are back.
 
-use super::{NavDeps, NavReport, after, before, crm_of, systems};
+use super::{NavDeps, NavLink, NavReport, after, before, crm_of, systems};
 use crate::connect::salesnav::api;
 use crate::engine::error::EngineResult;
 use crate::engine::report::{RunOutcome, RunReport};
@@ -47,10 +47,9 @@ pub fn without_idle(deps: &Deps<'_>, options: &Options) -> EngineResult<Options>
 pub async fn as_switched(nav: &NavDeps<'_>, options: Options) -> EngineResult<Options> {
     let plan = nav.deps.plan;
     let mut options = options;
-    for bridge in nav.bridges().await? {
-        let lead = |id| {
-            plan.object(id).is_some_and(|object| object.system == bridge.system && object.name == "lead")
-        };
+    for system in systems(plan) {
+        let lead =
+            |id| plan.object(id).is_some_and(|object| object.system == system && object.name == "lead");
         // LinkedIn takes no leads in: what a sync with it writes, it writes in the CRM.
         let to_crm = plan.syncs.iter().enumerate().filter(|(_, sync)| {
             let (left, right) = (lead(sync.left), sync.arms.iter().any(|arm| lead(arm.right)));
@@ -58,10 +57,13 @@ pub async fn as_switched(nav: &NavDeps<'_>, options: Options) -> EngineResult<Op
         });
         let ids: Vec<SyncId> =
             to_crm.filter_map(|(index, _)| u32::try_from(index).ok().map(SyncId)).collect();
+        let name = plan.system(system).map_or("", |system| system.name.as_str());
+        let link = NavLink::load(nav.deps.store, name)?.filter(NavLink::flows);
+        let (Some(link), Some(Some(at))) = (link, nav.navigators.get(system.index())) else { continue };
         if ids.is_empty() {
             continue;
         }
-        let admin = api::settings(bridge.nav, &bridge.link.contract).await?;
+        let admin = api::settings(*at, &link.contract).await?;
         if !admin.create_contacts {
             options.no_creates.extend(&ids);
         }
