@@ -87,11 +87,9 @@ impl World {
 
     /// What was read of one object.
     pub fn of(&self, object: ObjectId) -> impl Iterator<Item = &Record> {
-        self.records
-            .iter()
-            .skip_while(move |((at, _), _)| *at < object)
-            .take_while(move |((at, _), _)| *at == object)
-            .map(|(_, record)| record)
+        // The empty id comes before every other one.
+        let from = self.records.range((object, RecordId::new(""))..);
+        from.take_while(move |((at, _), _)| *at == object).map(|(_, record)| record)
     }
 
     pub fn forget(&mut self, object: ObjectId, id: &RecordId) {
@@ -102,8 +100,7 @@ impl World {
 
     /// Ids under an association key of every record of an object.
     pub fn associated(&self, object: ObjectId, key: &str) -> BTreeSet<RecordId> {
-        let own = self.records.iter().filter(|((at, _), _)| *at == object);
-        let all = own.filter_map(|(_, record)| record.associations.get(key));
+        let all = self.of(object).filter_map(|record| record.associations.get(key));
         all.flatten().map(|association| association.to.clone()).collect()
     }
 
