@@ -268,7 +268,7 @@ fn written(ctx: &Ctx<'_, '_>, row: &Row<'_>, side: Side) -> Option<Vec<Value>> {
                 };
                 let target = row.target(side)?.object;
                 let left = map_left.system == target.system && map_left.name == target.name;
-                for pair in rows {
+                for pair in *rows {
                     let goes = if left {
                         pair.arrow.direction.goes_left()
                     } else {
@@ -282,7 +282,7 @@ fn written(ctx: &Ctx<'_, '_>, row: &Row<'_>, side: Side) -> Option<Vec<Value>> {
                         }));
                     }
                 }
-                for row in elses {
+                for row in *elses {
                     if let ElseAction::To { direction, value } = &row.action {
                         let goes = if left {
                             direction.direction.goes_left()

@@ -121,6 +121,7 @@ pub fn cycles_settle<'a>(ctx: &mut Ctx<'a, '_>) {
         out.entry(place(edge.from_field)).or_default().push(index);
     }
     let mut told: BTreeSet<Span> = BTreeSet::new();
+    let mut apart = Apart::default();
     // Enough for every real program; what a hostile one leaves out is not looked at.
     let mut steps = edges.len().saturating_mul(64).saturating_add(10_000);
     for start in 0..edges.len() {
@@ -133,7 +134,7 @@ pub fn cycles_settle<'a>(ctx: &mut Ctx<'a, '_>) {
             }
             let cycle: Vec<Edge<'_, 'a>> =
                 cycle.iter().filter_map(|index| edges.get(*index).copied()).collect();
-            if judge(ctx, &cycle) {
+            if judge(ctx, &cycle, &mut apart) {
                 told.extend(rows);
             }
         }
@@ -197,14 +198,29 @@ fn circle(
     None
 }
 
+/// Which syncs never meet in a record by their filters alone, asked once for each two of them.
+#[derive(Default)]
+struct Apart(BTreeMap<(Span, Span), bool>);
+
+impl Apart {
+    fn are<'a>(&mut self, a: &Edge<'_, 'a>, b: &Edge<'_, 'a>) -> bool {
+        let syncs = (a.sync.name.span, b.sync.name.span);
+        if *self.0.entry(syncs).or_insert_with(|| disjoint(a.sync, b.sync, &[])) {
+            return true;
+        }
+        let conditions = a.row.when.is_some() || b.row.when.is_some();
+        conditions && disjoint(a.sync, b.sync, &[a.row, b.row])
+    }
+}
+
 /// Says what a circle does; true when something was said.
-fn judge<'a>(ctx: &mut Ctx<'a, '_>, cycle: &[Edge<'_, 'a>]) -> bool {
+fn judge<'a>(ctx: &mut Ctx<'a, '_>, cycle: &[Edge<'_, 'a>], known: &mut Apart) -> bool {
     for (index, edge) in cycle.iter().enumerate() {
         for other in cycle.iter().take(index) {
             let apart = if std::ptr::eq(edge.sync, other.sync) {
                 rows_exclude(edge.row, other.row)
             } else {
-                disjoint(edge.sync, other.sync, &[edge.row, other.row])
+                known.are(edge, other)
             };
             if apart {
                 return false;

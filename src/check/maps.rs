@@ -1,12 +1,13 @@
 //! Value maps, and what stage maps share with them: values exist, each goes somewhere once, and the way back is single.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 
 use super::Ctx;
 use super::fit::is_text;
 use super::types::unlisted;
 use crate::diag::errors::{rules, text, types, values as wording};
-use crate::resolve::hir::{MapEnd, Use, ValueMap};
+use crate::resolve::hir::{MapEnd, ValueMap};
 use crate::schema::FieldType;
 use crate::schema::model::Choice;
 use crate::source::Span;
@@ -45,11 +46,11 @@ pub fn values_exist<'a>(ctx: &mut Ctx<'a, '_>, map: &ValueMap<'a>) {
             value_exists(ctx, end, value);
         }
     };
-    for row in &map.rows {
+    for row in map.rows {
         exists(&map.left, &mut left, &row.left);
         exists(&map.right, &mut right, &row.right);
     }
-    for row in &map.elses {
+    for row in map.elses {
         if let ElseAction::To { direction, value } = &row.action {
             if direction.direction == Direction::Left {
                 exists(&map.left, &mut left, value);
@@ -63,21 +64,17 @@ pub fn values_exist<'a>(ctx: &mut Ctx<'a, '_>, map: &ValueMap<'a>) {
 /// A value that the map writes to a text field and that is longer than the field takes.
 pub fn values_have_room<'a>(ctx: &mut Ctx<'a, '_>, map: &ValueMap<'a>) {
     // The author of a row with `cut` has said what becomes of a text that is too long.
-    let index = ctx.program.values.iter().position(|known| known.name.span == map.name.span);
-    let rows = ctx.program.syncs.iter().flat_map(|sync| &sync.arms).flat_map(|arm| &arm.rows);
-    let uses = |item: &Use| matches!(item, Use::Values(used, _) if Some(*used) == index);
-    if rows.filter(|row| row.cut.is_some()).any(|row| row.uses.iter().any(uses)) {
+    if ctx.cut_values.contains(&map.name.span) {
         return;
     }
     let targets = [(&map.left, Direction::Left), (&map.right, Direction::Right)];
     for (end, direction) in targets {
         let FieldType::Text { max: Some(max) } = end.field.field.ty else { continue };
-        let of =
-            |row: &ValueRow| if direction == Direction::Left { row.left.clone() } else { row.right.clone() };
+        let of = |row: &'a ValueRow| if direction == Direction::Left { &row.left } else { &row.right };
         let goes = |arrow: Direction| arrow == Direction::Both || arrow == direction;
         let rows = map.rows.iter().filter(|row| goes(row.arrow.direction)).map(of);
         let elses = map.elses.iter().filter_map(|row| match &row.action {
-            ElseAction::To { direction, value } if goes(direction.direction) => Some(value.clone()),
+            ElseAction::To { direction, value } if goes(direction.direction) => Some(value),
             _ => None,
         });
         for value in rows.chain(elses) {
@@ -138,15 +135,18 @@ pub fn goes(row: &ValueRow, right: bool) -> bool {
 pub fn each_value_once<'a>(ctx: &mut Ctx<'a, '_>, rows: &[ValueRow]) {
     let mut said: Vec<Span> = Vec::new();
     for right in [true, false] {
-        let mut seen: BTreeMap<&str, &ValueRow> = BTreeMap::new();
+        let mut seen: HashMap<&str, &ValueRow> = HashMap::with_capacity(rows.len());
         for row in rows.iter().filter(|row| goes(row, right)) {
             let from = if right { &row.left } else { &row.right };
-            let Some(first) = seen.get(from.value.as_str()) else {
-                seen.insert(&from.value, row);
-                continue;
+            let first = match seen.entry(from.value.as_str()) {
+                Entry::Vacant(place) => {
+                    place.insert(row);
+                    continue;
+                }
+                Entry::Occupied(first) => *first.get(),
             };
             // Two-way rows onto one right value are E411's; here only what leaves one value twice.
-            let ambiguous = [first, &row].iter().all(|row| row.arrow.direction == Direction::Both) && !right;
+            let ambiguous = [first, row].iter().all(|row| row.arrow.direction == Direction::Both) && !right;
             if !ambiguous && !said.contains(&row.span) {
                 said.push(row.span);
                 let first = if right { first.left.span } else { first.right.span };
@@ -158,20 +158,28 @@ pub fn each_value_once<'a>(ctx: &mut Ctx<'a, '_>, rows: &[ValueRow]) {
 
 /// Two-way rows that share a right value: nobody knows which one to come back by.
 pub fn one_way_back<'a>(ctx: &mut Ctx<'a, '_>, rows: &[ValueRow]) {
-    let mut seen: BTreeMap<&str, &ValueRow> = BTreeMap::new();
+    let mut seen: HashMap<&str, &ValueRow> = HashMap::with_capacity(rows.len());
     // A row with a mistake of its own is not what makes the way back ambiguous.
     let sound: Vec<&ValueRow> = rows
         .iter()
         .filter(|row| row.arrow.direction == Direction::Both && !ctx.said_within(row.span))
         .collect();
     for row in sound {
-        match seen.get(row.right.value.as_str()) {
-            Some(first) => ctx.say(wording::no_way_back(row.right.span, first.right.span, &row.right.value)),
-            None => {
-                seen.insert(&row.right.value, row);
+        match seen.entry(row.right.value.as_str()) {
+            Entry::Occupied(first) => {
+                let first = first.get().right.span;
+                ctx.say(wording::no_way_back(row.right.span, first, &row.right.value));
+            }
+            Entry::Vacant(place) => {
+                place.insert(row);
             }
         }
     }
+}
+
+/// What a row gives in a direction.
+fn target(row: &ValueRow, right: bool) -> &Str {
+    if right { &row.right } else { &row.left }
 }
 
 /// Values that a one-way row brings in and that nothing brings back, neither this map nor the others of its list,
@@ -188,18 +196,19 @@ pub fn values_come_back(ctx: &mut Ctx<'_, '_>, rows: &[ValueRow], elses: &[ElseR
         if back_by_else {
             continue;
         }
-        let target = |row: &'_ ValueRow| -> (String, Span) {
-            let value = if right { &row.right } else { &row.left };
-            (value.value.clone(), value.span)
-        };
+        let in_only: Vec<&ValueRow> =
+            rows.iter().filter(|row| goes(row, right) && !goes(row, !right)).collect();
+        if in_only.is_empty() {
+            continue;
+        }
         let all = rows.iter().chain(others.iter().copied());
-        let mut back: BTreeSet<String> =
-            all.filter(|row| goes(row, !right)).map(|row| target(row).0).collect();
-        for row in rows.iter().filter(|row| goes(row, right) && !goes(row, !right)) {
-            let (value, span) = target(row);
+        let mut back: BTreeSet<&str> =
+            all.filter(|row| goes(row, !right)).map(|row| target(row, right).value.as_str()).collect();
+        for row in in_only {
+            let value = target(row, right);
             // Said once for a value.
-            if back.insert(value.clone()) {
-                ctx.say(wording::cannot_come_back(span, &value));
+            if back.insert(value.value.as_str()) {
+                ctx.say(wording::cannot_come_back(value.span, &value.value));
             }
         }
     }

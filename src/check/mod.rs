@@ -53,6 +53,8 @@ pub(crate) struct Ctx<'a, 'p> {
     /// Value and stage maps that a two-way row uses.
     pub(crate) two_way_values: BTreeSet<usize>,
     pub(crate) two_way_stages: BTreeSet<usize>,
+    /// The names of value maps that a row with `cut` uses.
+    pub(crate) cut_values: BTreeSet<Span>,
 }
 
 impl Ctx<'_, '_> {
@@ -100,6 +102,7 @@ pub fn check_program<'a>(schemas: &'a Schemas, program: &'a ast::Program) -> Che
             .collect(),
         two_way_values: BTreeSet::new(),
         two_way_stages: BTreeSet::new(),
+        cut_values: BTreeSet::new(),
     };
     usage::gather(&mut ctx);
     rules::run(&mut ctx);

@@ -6,6 +6,7 @@ use crate::diag::Diagnostic;
 use crate::diag::errors::{rules as wording, text, types};
 use crate::diag::suggest::nearest;
 use crate::resolve::hir::{AssociationEnd, End, FieldRef, Kind, Side, Sync};
+use crate::resolve::Schemas;
 use crate::schema::{FieldType, SystemKind};
 use crate::source::Span;
 use crate::syntax::ast::{BinaryOp, Expr, ExprKind, Ident, Path, PolicyRule, PolicyRuleKind};
@@ -26,7 +27,7 @@ pub fn policies_are_kept<'a>(ctx: &mut Ctx<'a, '_>) {
                 PolicyRuleKind::DenyWrite { target, except } => {
                     for sync in bound(&program.syncs, except) {
                         found.extend(
-                            writes(sync, target)
+                            writes(ctx.schemas, sync, target)
                                 .map(|(at, what)| wording::policy_broken(at, rule.span, name, &what)),
                         );
                     }
@@ -52,8 +53,18 @@ fn bound<'s, 'a>(syncs: &'s [Sync<'a>], except: &'s [Ident]) -> impl Iterator<It
 }
 
 /// Rows, associations and roll-ups that write a denied field or object.
-fn writes<'s>(sync: &'s Sync<'_>, target: &'s Path) -> impl Iterator<Item = (Span, String)> + 's {
-    let parts: Vec<&str> = target.parts.iter().map(|part| part.text.as_str()).collect();
+fn writes<'s>(
+    schemas: &'s Schemas,
+    sync: &'s Sync<'_>,
+    target: &'s Path,
+) -> impl Iterator<Item = (Span, String)> + 's {
+    let mut parts: Vec<&str> = target.parts.iter().map(|part| part.text.as_str()).collect();
+    // An object may be called by its plural or its number.
+    if let [system, object, ..] = parts.as_mut_slice()
+        && let Some((canonical, _)) = schemas.systems.get(*system).and_then(|known| known.object(object))
+    {
+        *object = canonical;
+    }
     let mut written: Vec<(FieldRef<'_>, Span)> = Vec::new();
     for arm in &sync.arms {
         for row in &arm.rows {

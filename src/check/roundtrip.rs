@@ -41,12 +41,16 @@ pub fn two_way_rows_come_back<'a>(ctx: &mut Ctx<'a, '_>, _: &Sync<'a>, _: &Arm<'
     let (End::Field(left), End::Field(right)) = (&row.left, &row.right) else { return };
     let program = ctx.program;
     let alone = row.uses.len() == 1;
-    // What stands between two converters of a chain is a text of any kind.
-    let any = Field { ty: FieldType::Text { max: None }, options: Vec::new(), ..left.field.clone() };
     for item in &row.uses {
         let Use::Convert(index, span) = item else { continue };
         let Some(found) = program.converts.get(*index) else { continue };
-        let ends = if alone { (left.field, right.field) } else { (&any, &any) };
+        // What stands between two converters of a chain is a text of any kind.
+        let any = (!alone).then(|| Field {
+            ty: FieldType::Text { max: None },
+            options: Vec::new(),
+            ..left.field.clone()
+        });
+        let ends = any.as_ref().map_or((left.field, right.field), |any| (any, any));
         if let Some(Lost { value, there, back }) = refuted(found, ends)
             && !ctx.said_within(*span)
         {

@@ -72,6 +72,9 @@ pub fn written_fields_are_writable<'a>(ctx: &mut Ctx<'a, '_>, _: &Sync<'a>, _: &
             continue;
         }
         let Field { createable, updateable, calculated, .. } = target.field;
+        if *createable && *updateable {
+            continue;
+        }
         let object = format!("{}.{}", target.object.system, target.object.name);
         let vendor = match target.object.kind {
             SystemKind::Hubspot => "HubSpot",

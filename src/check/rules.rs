@@ -16,17 +16,17 @@ type StagesRule = for<'a, 'p> fn(&mut Ctx<'a, 'p>, &StageMap<'a>);
 const VALUES: &[ValuesRule] = &[
     maps::values_exist,
     maps::values_have_room,
-    |ctx, map| maps::lines_are_in_order(ctx, map.arrow, &map.rows, &map.elses),
-    |ctx, map| maps::each_value_once(ctx, &map.rows),
-    |ctx, map| maps::one_way_back(ctx, &map.rows),
+    |ctx, map| maps::lines_are_in_order(ctx, map.arrow, map.rows, map.elses),
+    |ctx, map| maps::each_value_once(ctx, map.rows),
+    |ctx, map| maps::one_way_back(ctx, map.rows),
     maps::source_values_are_mapped,
 ];
 
 const STAGES: &[StagesRule] = &[
     stages::stages_exist_and_agree,
-    |ctx, map| maps::lines_are_in_order(ctx, map.arrow, &map.rows, &map.elses),
-    |ctx, map| maps::each_value_once(ctx, &map.rows),
-    |ctx, map| maps::one_way_back(ctx, &map.rows),
+    |ctx, map| maps::lines_are_in_order(ctx, map.arrow, map.rows, map.elses),
+    |ctx, map| maps::each_value_once(ctx, map.rows),
+    |ctx, map| maps::one_way_back(ctx, map.rows),
     stages::stages_keep_their_order,
     stages::a_closed_stage_is_mapped,
     stages::all_stages_are_mapped,

@@ -40,14 +40,14 @@ fn stages_of<'s>(end: &MapEnd<'s>) -> Vec<&'s Stage> {
 
 pub fn stages_exist_and_agree<'a>(ctx: &mut Ctx<'a, '_>, map: &StageMap<'a>) {
     let (left, right) = (stages_of(&map.left), stages_of(&map.right));
-    for row in &map.rows {
+    for row in map.rows {
         let a = stage_exists(ctx, &map.left, &left, &row.left);
         let b = stage_exists(ctx, &map.right, &right, &row.right);
         if let (Some(a), Some(b)) = (a, b) {
             ends_agree(ctx, row, a, b);
         }
     }
-    for row in &map.elses {
+    for row in map.elses {
         if let ElseAction::To { direction, value } = &row.action {
             let to_left = direction.direction == Direction::Left;
             let (end, stages) = if to_left { (&map.left, &left) } else { (&map.right, &right) };
@@ -104,7 +104,7 @@ pub fn stages_keep_their_order<'a>(ctx: &mut Ctx<'a, '_>, map: &StageMap<'a>) {
     };
     // Pipelines stand one behind the other here: the order says something inside one of them only.
     let mut groups: BTreeMap<_, Vec<(usize, usize, &ValueRow)>> = BTreeMap::new();
-    for row in &map.rows {
+    for row in map.rows {
         let (Some(a), Some(b)) = (place(&left, &row.left), place(&right, &row.right)) else { continue };
         let pipelines = (pipeline_of(&map.left, &row.left), pipeline_of(&map.right, &row.right));
         groups.entry(pipelines).or_default().push((a, b, row));

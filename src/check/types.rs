@@ -86,8 +86,12 @@ pub fn described(field: FieldRef<'_>) -> String {
 }
 
 fn field_fit(row: &Row<'_>, from: FieldRef<'_>, to: FieldRef<'_>) -> Option<(Diagnostic, bool)> {
+    let fit = fits(&from.field.ty, Some(from.field), to.field);
+    if matches!(fit, Fit::Yes) {
+        return None;
+    }
     let (from_path, to_path) = (path(from), path(to));
-    Some(match fits(&from.field.ty, Some(from.field), to.field) {
+    Some(match fit {
         Fit::Yes => return None,
         // The author has said what becomes of a text that is too long.
         Fit::Length(..) if row.cut.is_some() => return None,

@@ -64,9 +64,17 @@ pub fn items_are_used<'a>(ctx: &mut Ctx<'a, '_>) {
     }
 }
 
-/// Which maps two-way rows use, for the rules that ask about the way back.
+/// Which maps two-way rows use, for the rules that ask about the way back, and which ones rows with `cut` use.
 pub fn gather(ctx: &mut Ctx<'_, '_>) {
-    let rows = ctx.program.syncs.iter().flat_map(|sync| &sync.arms).flat_map(|arm| &arm.rows);
+    let rows = || ctx.program.syncs.iter().flat_map(|sync| &sync.arms).flat_map(|arm| &arm.rows);
+    for item in rows().filter(|row| row.cut.is_some()).flat_map(|row| &row.uses) {
+        if let Use::Values(index, _) = item
+            && let Some(map) = ctx.program.values.get(*index)
+        {
+            ctx.cut_values.insert(map.name.span);
+        }
+    }
+    let rows = rows();
     for item in rows.filter(|row| row.arrow.direction == Direction::Both).flat_map(|row| &row.uses) {
         match item {
             Use::Values(index, _) | Use::Multi { values: index, .. } => {
@@ -84,7 +92,7 @@ pub fn values_come_back(ctx: &mut Ctx<'_, '_>) {
     let program = ctx.program;
     for (index, map) in program.values.iter().enumerate() {
         if ctx.two_way_values.contains(&index) && !map.broken && map.arrow.direction == Direction::Both {
-            maps::values_come_back(ctx, &map.rows, &map.elses, &[]);
+            maps::values_come_back(ctx, map.rows, map.elses, &[]);
         }
     }
 }
@@ -108,7 +116,7 @@ pub fn stages_come_back(ctx: &mut Ctx<'_, '_>) {
             let all: Vec<&ValueRow> = used
                 .iter()
                 .filter_map(|index| program.stages.get(*index))
-                .flat_map(|map| &map.rows)
+                .flat_map(|map| map.rows)
                 .collect();
             used.iter().for_each(|index| lists.entry(*index).or_default().extend(&all));
         }
@@ -116,7 +124,7 @@ pub fn stages_come_back(ctx: &mut Ctx<'_, '_>) {
     for (index, map) in program.stages.iter().enumerate() {
         if ctx.two_way_stages.contains(&index) && !map.broken && map.arrow.direction == Direction::Both {
             let others = lists.get(&index).map_or(&[][..], Vec::as_slice);
-            maps::values_come_back(ctx, &map.rows, &map.elses, others);
+            maps::values_come_back(ctx, map.rows, map.elses, others);
         }
     }
 }

@@ -67,7 +67,11 @@ impl<'a> Resolver<'a> {
             ExprKind::Not(inner) => (Kind::Not(boxed(self, inner)), boolean()),
             ExprKind::Negate(inner) => (Kind::Negate(boxed(self, inner)), number()),
             ExprKind::Binary { op, left, right, .. } => {
-                let (left, right) = (boxed(self, left), boxed(self, right));
+                let left = boxed(self, left);
+                let right = match self.unquoted(scope, &left, right) {
+                    Some(said) => Box::new(said),
+                    None => boxed(self, right),
+                };
                 let ty = match op {
                     BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply | BinaryOp::Divide => number(),
                     _ => boolean(),
@@ -200,6 +204,9 @@ impl<'a> Resolver<'a> {
             }
             _ => {}
         }
+        if self.counts_an_object(scope, name, args) {
+            return Expr::error(span);
+        }
         let resolved: Vec<Expr<'a>> = args.iter().map(|arg| self.expr(scope, arg)).collect();
         let Some(func) = Func::find(&name.text) else {
             let known = Func::ALL.iter().map(|func| func.name()).chain(["in_list", "linked", "is_private"]);
@@ -214,6 +221,49 @@ impl<'a> Resolver<'a> {
         self.zone_argument(func, &resolved);
         let ty = result_type(func, &resolved);
         Expr { kind: Kind::Call { func, args: resolved }, ty, span }
+    }
+
+    /// `lifecyclestage == customer`, `in [lead, customer]`: a value of the field on the left without its quotes.
+    fn unquoted(&mut self, scope: &Scope<'a>, left: &Expr<'a>, right: &'a ast::Expr) -> Option<Expr<'a>> {
+        let Kind::Field(_, field) = &left.kind else { return None };
+        let here = scope.bare.and_then(|side| scope.object(side))?;
+        let items = match &right.kind {
+            ExprKind::List(items) => items.as_slice(),
+            _ => std::slice::from_ref(right),
+        };
+        let bare: Vec<&ast::Ident> = items
+            .iter()
+            .filter_map(|item| match &item.kind {
+                ExprKind::Path(path) => match path.parts.as_slice() {
+                    [name] => Some(name),
+                    _ => None,
+                },
+                _ => None,
+            })
+            .filter(|name| !here.schema.fields.contains_key(&name.text))
+            .filter(|name| field.field.options.iter().any(|option| option.value == name.text))
+            .collect();
+        let from = format!("{}.{}", here.system, here.name);
+        bare.iter().for_each(|name| self.say(names::value_without_quotes(name.span, &from, &name.text)));
+        (!bare.is_empty()).then(|| Expr::error(right.span))
+    }
+
+    /// `count(deal)` names an object where a field or a question about associated records belongs.
+    fn counts_an_object(&mut self, scope: &Scope<'a>, name: &ast::Ident, args: &'a [ast::Expr]) -> bool {
+        let ("count", [ast::Expr { kind: ExprKind::Path(path), .. }]) = (name.text.as_str(), args) else {
+            return false;
+        };
+        let ([object], Some(here)) = (path.parts.as_slice(), scope.bare.and_then(|side| scope.object(side)))
+        else {
+            return false;
+        };
+        let known = self.schemas.systems.get(here.system).and_then(|system| system.object(&object.text));
+        if known.is_none() || here.schema.fields.contains_key(&object.text) {
+            return false;
+        }
+        let from = format!("{}.{}", here.system, here.name);
+        self.say(names::object_for_field(object.span, &from, &object.text));
+        true
     }
 
     fn zone_argument(&mut self, func: Func, args: &[Expr<'a>]) {

@@ -204,8 +204,8 @@ pub struct ValueMap<'a> {
     pub left: MapEnd<'a>,
     pub right: MapEnd<'a>,
     pub arrow: ast::Arrow,
-    pub rows: Vec<ast::ValueRow>,
-    pub elses: Vec<ast::ElseRow>,
+    pub rows: &'a [ast::ValueRow],
+    pub elses: &'a [ast::ElseRow],
     /// Some line could not be read.
     pub broken: bool,
     pub header: Span,
@@ -217,8 +217,8 @@ pub struct StageMap<'a> {
     pub left: MapEnd<'a>,
     pub right: MapEnd<'a>,
     pub arrow: ast::Arrow,
-    pub rows: Vec<ast::ValueRow>,
-    pub elses: Vec<ast::ElseRow>,
+    pub rows: &'a [ast::ValueRow],
+    pub elses: &'a [ast::ElseRow],
     /// Some line could not be read.
     pub broken: bool,
     pub header: Span,

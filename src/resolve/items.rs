@@ -20,8 +20,8 @@ impl<'a> Resolver<'a> {
             left: left?,
             right: right?,
             arrow: item.arrow,
-            rows: item.rows.clone(),
-            elses: item.elses.clone(),
+            rows: &item.rows,
+            elses: &item.elses,
             broken: item.broken,
             header: item.header,
         })
@@ -35,8 +35,8 @@ impl<'a> Resolver<'a> {
             left: left?,
             right: right?,
             arrow: item.arrow,
-            rows: item.rows.clone(),
-            elses: item.elses.clone(),
+            rows: &item.rows,
+            elses: &item.elses,
             broken: item.broken,
             header: item.header,
         })
@@ -72,13 +72,15 @@ impl<'a> Resolver<'a> {
             }
         };
         let scope = end.qualifier.as_ref().map(|qualifier| {
-            self.scope_exists(object, qualifier);
-            (qualifier.value.value.clone(), qualifier.value.span)
+            let meant = self.scope_exists(object, qualifier);
+            (meant.unwrap_or_else(|| qualifier.value.value.clone()), qualifier.value.span)
         });
         Some(MapEnd { object, field, scope })
     }
 
-    fn scope_exists(&mut self, object: Object<'a>, qualifier: &'a ast::Qualifier) {
+    /// Says so when there is no such pipeline or record type; gives the one that was most likely meant, so that the
+    /// stages are still looked at.
+    fn scope_exists(&mut self, object: Object<'a>, qualifier: &'a ast::Qualifier) -> Option<String> {
         let full = format!("{}.{}", object.system, object.name);
         let (word, wanted) = (qualifier.word.text.as_str(), &qualifier.value.value);
         let known: Vec<(&str, &str)> = match (object.kind, word) {
@@ -91,7 +93,7 @@ impl<'a> Resolver<'a> {
             _ => {
                 let known = if object.kind == SystemKind::Salesforce { "record_type" } else { "pipeline" };
                 self.say(texts::unknown_word(qualifier.word.span, "word", word, Some(known), &[known]));
-                return;
+                return None;
             }
         };
         // Pipelines that were not fetched say nothing; a describe always lists the record types.
@@ -104,11 +106,12 @@ impl<'a> Resolver<'a> {
             {
                 self.say(values::inactive_record_type(qualifier.value.span, &full, wanted));
             }
-            return;
+            return None;
         }
         let labelled = known.iter().find(|(_, label)| label.eq_ignore_ascii_case(wanted)).map(|(id, _)| *id);
         let near = labelled.or_else(|| nearest(wanted, known.iter().map(|(id, _)| *id)));
         self.say(names::unknown_scope(qualifier.value.span, word, &full, wanted, near));
+        near.map(str::to_owned)
     }
 
     pub(super) fn convert(&mut self, item: &'a ast::Convert) -> ConvertItem<'a> {
@@ -299,11 +302,33 @@ impl<'a> Resolver<'a> {
                     }
                     self.syncs_exist(except);
                 }
-                ast::PolicyRuleKind::DenySend { to, except, .. } => {
+                ast::PolicyRuleKind::DenySend { what, to, except } => {
+                    self.sent_thing_exists(what);
                     self.system(to);
                     self.syncs_exist(except);
                 }
                 ast::PolicyRuleKind::DenyPlan { .. } => {}
+            }
+        }
+    }
+
+    /// `deny send` names `personal`, or a field: alone, or behind its object, or behind its system too.
+    fn sent_thing_exists(&mut self, what: &'a ast::Path) {
+        match what.parts.as_slice() {
+            [system, object, field] => {
+                if let Some(object) = self.object(system, object, what.span) {
+                    self.field(object, field, None);
+                }
+            }
+            [] => {}
+            [named] if named.text == "personal" => {}
+            [.., field] => {
+                let objects = || self.schemas.systems.values().flat_map(|system| system.objects.values());
+                if !objects().any(|object| object.fields.contains_key(&field.text)) {
+                    let names = objects().flat_map(|object| object.fields.keys()).map(String::as_str);
+                    let near = nearest(&field.text, names.chain(["personal"]));
+                    self.say(names::unknown_anywhere(field.span, &field.text, near));
+                }
             }
         }
     }

@@ -115,12 +115,111 @@ pub fn cause(piece: Piece<'_>, stop: &Stop, frame: Frame<'_>) -> Diagnostic {
     {
         return wording::extra_colon(span(at, 1), word);
     }
+    if let Some(diagnostic) = habit(piece, &code, stop.at - piece.start.min(stop.at)) {
+        return diagnostic;
+    }
     let found_end = stop.at >= piece.start + strip_trailing(piece.text);
     let at = if found_end { piece.start + strip_trailing(piece.text) } else { stop.at };
     let length = token_length(piece.text.get(at - piece.start..).unwrap_or(""));
     let place =
         if found_end { span(0, strip_trailing(piece.text)) } else { Span::new(piece.file, at, at + length) };
     wording::unreadable(place, &human(&stop.expected), found_end)
+}
+
+/// Signs of other languages where the grammar stopped: as written, what it is called, what to write.
+const SIGNS: [(&str, &str, &str); 10] = [
+    ("<>", "`<>` is no operator here", "write `!=`"),
+    ("===", "`===` is no operator here", "write `==`"),
+    ("=", "`=` compares nothing", "write `==`"),
+    ("&", "`&` is no operator here", "write `and`; texts are joined with `concat(...)`"),
+    ("|", "`|` is no operator here", "write `or`; texts are joined with `concat(...)`"),
+    ("!", "`!` is no operator here", "write `not`"),
+    ("'", "texts stand in double quotes", "write `\"...\"`"),
+    ("`", "texts stand in double quotes", "write `\"...\"`, and names as they are"),
+    ("//", "comments begin with `#`", "write `# ...`"),
+    ("--", "comments begin with `#`", "write `# ...`"),
+];
+
+/// Words of other languages where the grammar stopped, and what to write.
+const WORDS: [(&str, &str); 13] = [
+    ("empty", "write `is blank`"),
+    ("null", "write `is blank`"),
+    ("none", "write `is blank`"),
+    ("nothing", "write `is blank`"),
+    ("present", "write `is set`"),
+    ("known", "write `is set`"),
+    ("unknown", "write `is blank`"),
+    ("exists", "write `is set`"),
+    ("like", "write `contains \"...\"`, or `matches \"...\"` with a regular expression"),
+    ("equals", "write `==`"),
+    ("has", "write `contains \"...\"`"),
+    ("includes", "write `contains \"...\"`"),
+    ("unless", "write `when not (...)`"),
+];
+
+/// Operators that stand in lower case between their operands.
+const OPERATORS: [&str; 16] = [
+    "and", "or", "not", "in", "is", "set", "blank", "contains", "starts_with", "ends_with", "matches", "between",
+    "when", "then", "else", "if",
+];
+
+/// A habit of other languages at the place where the grammar stopped, or just before it.
+fn habit(piece: Piece<'_>, code: &str, at: usize) -> Option<Diagnostic> {
+    let rest = code.get(at..)?;
+    let begin = at + rest.len() - rest.trim_start().len();
+    let rest = code.get(begin..)?;
+    let span = |at: usize, length: usize| Span::new(piece.file, piece.start + at, piece.start + at + length);
+    // The first half of a sign may have been taken as an operator of its own.
+    let halves = ["<>", "//"].into_iter().any(|sign| {
+        begin.checked_sub(1).and_then(|at| code.get(at..)).is_some_and(|rest| rest.starts_with(sign))
+    });
+    let (begin, rest) = if halves { (begin - 1, code.get(begin - 1..)?) } else { (begin, rest) };
+    if let Some((sign, what, help)) = SIGNS.iter().find(|(sign, ..)| rest.starts_with(sign)) {
+        return Some(wording::habit(span(begin, sign.len()), what, help));
+    }
+    let word = first_word(rest);
+    let lower = word.to_lowercase();
+    if let Some((_, help)) = WORDS.iter().find(|(known, _)| *known == lower) {
+        return Some(wording::habit(span(begin, word.len()), &format!("`{word}` is not understood here"), help));
+    }
+    if lower != word && OPERATORS.contains(&lower.as_str()) {
+        let what = format!("`{word}` is written in lower case");
+        return Some(wording::habit(span(begin, word.len()), &what, &format!("write `{lower}`")));
+    }
+    let called = rest.get(word.len()..)?.trim_start().starts_with('(');
+    if called && ["contains", "starts_with", "ends_with", "matches"].contains(&lower.as_str()) {
+        let what = format!("`{word}` is no function");
+        let help = format!("write it between its operands: `name {lower} \"...\"`");
+        return Some(wording::habit(span(begin, word.len()), &what, &help));
+    }
+    let before = code.get(..begin)?.trim_end();
+    let last = before.rfind(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).map_or(0, |at| at + 1);
+    let (start, last) = (last, before.get(last..)?);
+    let lower = last.to_lowercase();
+    if lower != last && OPERATORS.contains(&lower.as_str()) {
+        let what = format!("`{last}` is written in lower case");
+        return Some(wording::habit(span(start, last.len()), &what, &format!("write `{lower}`")));
+    }
+    list_without_brackets(before, rest).then(|| {
+        let help = "a list stands in square brackets: `in [\"a\", \"b\"]`";
+        wording::habit(span(begin, 1), "`in` is followed by a list", help)
+    })
+}
+
+/// `in "a", "b"` and `in ("a", "b")`, where the grammar stops at the first value, bracket or comma.
+fn list_without_brackets(before: &str, rest: &str) -> bool {
+    let open = before.rfind('(').filter(|at| !before.get(*at..).unwrap_or("").contains(')'));
+    let (quoted, comma) = (rest.starts_with(['"', '(']), rest.starts_with(','));
+    let bracketed = open.and_then(|at| before.get(..at)).is_some_and(|before| ends_with_word(before.trim_end(), "in"));
+    let value = before.strip_suffix('"').and_then(|before| Some(before.get(..before.rfind('"')?)?.trim_end()));
+    (quoted && ends_with_word(before, "in"))
+        || (comma && (bracketed || value.is_some_and(|before| ends_with_word(before, "in"))))
+}
+
+fn ends_with_word(text: &str, word: &str) -> bool {
+    text.strip_suffix(word).is_some_and(|before| {
+        !before.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+    })
 }
 
 fn strip_trailing(text: &str) -> usize {

@@ -24,9 +24,33 @@ pub fn unknown_field(
     count: usize,
     system: &str,
 ) -> Diagnostic {
+    if ["null", "nil", "none", "empty", "blank"].contains(&name.to_lowercase().as_str()) {
+        return unknown(Code::E201, span, format!("{object} has no field `{name}`"), None)
+            .help("ask for a missing value with `NAME is blank`, for any value with `NAME is set`");
+    }
     unknown(Code::E201, span, format!("{object} has no field `{name}`"), near)
         .note(format!("{count} fields are known for {object}"))
         .help(format!("if the field is new, refresh the schema: `twinmap schema pull {system}`"))
+}
+
+/// A value of an option field that was written as a name.
+pub fn value_without_quotes(span: Span, from: &str, name: &str) -> Diagnostic {
+    let quoted = format!("\"{name}\"");
+    Diagnostic::new(Code::E201, span, format!("{from} has no field `{name}`"))
+        .here("a value stands in quotes")
+        .fix(format!("write `{quoted}`"), Applicability::Likely, vec![Edit { span, text: quoted }])
+}
+
+/// `count(deal)`: an object where a field belongs.
+pub fn object_for_field(span: Span, from: &str, name: &str) -> Diagnostic {
+    Diagnostic::new(Code::E201, span, format!("{from} has no field `{name}`"))
+        .here("this is an object")
+        .help(format!("count associated records with `count({name} ())`"))
+}
+
+/// A field that is named without its object.
+pub fn unknown_anywhere(span: Span, name: &str, near: Option<&str>) -> Diagnostic {
+    unknown(Code::E201, span, format!("no object has a field `{name}`"), near)
 }
 
 pub fn field_of_other_side(span: Span, object: &str, name: &str, other: &str) -> Diagnostic {
@@ -101,7 +125,21 @@ pub fn list_of_other_object(span: Span, name: &str, of: &str, wanted: &str) -> D
 }
 
 pub fn unknown_function(span: Span, name: &str, near: Option<&str>) -> Diagnostic {
-    unknown(Code::E208, span, format!("there is no function `{name}`"), near)
+    let diagnostic = unknown(Code::E208, span, format!("there is no function `{name}`"), near);
+    // What other languages call so.
+    let help = match name.to_lowercase().as_str() {
+        "if" | "iif" | "case" | "switch" => "write `if CONDITION then VALUE else VALUE`",
+        "now" | "today" => "a mapping knows no clock: what it gives depends on the record alone",
+        "isblank" | "isnull" | "isempty" | "is_null" | "is_empty" => "write `NAME is blank`",
+        "ispickval" => "write `NAME == \"...\"`",
+        "ifnull" | "nvl" | "blankvalue" | "nullvalue" | "isnull_or" => "write `coalesce(NAME, VALUE)`",
+        "join_text" | "concatenate" => "write `concat(...)`",
+        "left" | "substring" | "substr" => "write `truncate(NAME, 10)`",
+        "to_text" | "string" | "str" => "write `text(NAME)`",
+        "to_number" | "number" | "value" => "write `decimal(NAME)`",
+        _ => return diagnostic,
+    };
+    Diagnostic { fixes: Vec::new(), ..diagnostic }.here("not known").help(help)
 }
 
 pub fn unknown_association(span: Span, object: &str, name: &str, near: Option<&str>) -> Diagnostic {

@@ -13,6 +13,8 @@ use crate::source::{FileId, SourceMap, Span};
 /// More than this many of one code are folded in rich text.
 const FOLD_ABOVE: usize = 5;
 const FOLD_TO: usize = 3;
+/// How many lines of folded findings are named.
+const LINES_NAMED: usize = 12;
 
 struct Adapter<'s>(&'s SourceMap);
 
@@ -45,6 +47,21 @@ where
     }
 }
 
+/// `line 4`, `lines 4, 7 and 9`; of many the first ones.
+fn lines<'d>(sources: &SourceMap, findings: impl Iterator<Item = &'d Diagnostic>) -> String {
+    let mut lines: Vec<u32> = findings
+        .map(|one| sources.position(one.primary.span.file, one.primary.span.start).line)
+        .collect();
+    lines.dedup();
+    let named: Vec<String> = lines.iter().take(LINES_NAMED).map(u32::to_string).collect();
+    match named.as_slice() {
+        [only] => format!("line {only}"),
+        _ if lines.len() > LINES_NAMED => format!("lines {}, ...", named.join(", ")),
+        [first @ .., last] => format!("lines {} and {last}", first.join(", ")),
+        [] => String::new(),
+    }
+}
+
 /// The findings in rich form, blank lines between them. Findings must be in order.
 pub fn rich(sources: &SourceMap, diagnostics: &[Diagnostic], colour: bool) -> String {
     let adapter = Adapter(sources);
@@ -62,8 +79,10 @@ pub fn rich(sources: &SourceMap, diagnostics: &[Diagnostic], colour: bool) -> St
         *nth += 1;
         if total > FOLD_ABOVE && *nth > FOLD_TO {
             if *nth == FOLD_TO + 1 {
-                let _ =
-                    writeln!(text, "... and {} more {} in {}\n", total - FOLD_TO, key.1, sources.path(key.0));
+                let folded = diagnostics.iter().filter(|other| (other.primary.span.file, other.code.id()) == key);
+                let lines = lines(sources, folded.skip(FOLD_TO));
+                let (more, path) = (total - FOLD_TO, sources.path(key.0));
+                let _ = writeln!(text, "... and {more} more {} in {path}, {lines}\n", key.1);
             }
             continue;
         }

@@ -354,10 +354,10 @@ impl<'a> Lower<'_, 'a> {
             right_scope: scope(&map.right),
             left_scope_field,
             right_scope_field,
-            to_right: table(&map.rows, true),
-            to_left: table(&map.rows, false),
-            else_right: else_action(&map.elses, true).unwrap_or(Else::Skip),
-            else_left: else_action(&map.elses, false).unwrap_or(Else::Skip),
+            to_right: table(map.rows, true),
+            to_left: table(map.rows, false),
+            else_right: else_action(map.elses, true).unwrap_or(Else::Skip),
+            else_left: else_action(map.elses, false).unwrap_or(Else::Skip),
         }
     }
 }
@@ -386,10 +386,10 @@ fn can_hold(target: hir::FieldRef<'_>, default: &hir::Expr<'_>) -> bool {
 pub fn value_map(map: &hir::ValueMap<'_>) -> ValueMap {
     ValueMap {
         name: map.name.text.clone(),
-        to_right: table(&map.rows, true),
-        to_left: table(&map.rows, false),
-        else_right: else_action(&map.elses, true).unwrap_or(Else::Hold),
-        else_left: else_action(&map.elses, false).unwrap_or(Else::Hold),
+        to_right: table(map.rows, true),
+        to_left: table(map.rows, false),
+        else_right: else_action(map.elses, true).unwrap_or(Else::Hold),
+        else_left: else_action(map.elses, false).unwrap_or(Else::Hold),
     }
 }
 

@@ -9,8 +9,9 @@ pub struct Tables<'p> {
     schemas: &'p Schemas,
     systems: Vec<System>,
     objects: Vec<Object>,
-    /// (object, field name) -> id
-    fields: BTreeMap<(ObjectId, String), FieldId>,
+    /// Where an object and a field stand in the schemas -> id. Nothing is ever ordered by it.
+    object_ids: BTreeMap<usize, ObjectId>,
+    fields: BTreeMap<usize, FieldId>,
 }
 
 /// The fields that twinmap itself keeps in each CRM, when they were set up: external id, id of the last write.
@@ -19,7 +20,7 @@ const OWN_FIELDS: [(&str, bool); 3] =
 
 impl<'p> Tables<'p> {
     pub fn new(schemas: &'p Schemas) -> Self {
-        Tables { schemas, systems: Vec::new(), objects: Vec::new(), fields: BTreeMap::new() }
+        Tables { schemas, systems: Vec::new(), objects: Vec::new(), object_ids: BTreeMap::new(), fields: BTreeMap::new() }
     }
 
     /// An object of a system's snapshot, and its canonical name.
@@ -49,12 +50,11 @@ impl<'p> Tables<'p> {
     }
 
     pub fn object(&mut self, object: hir::Object<'_>) -> ObjectId {
-        let system = self.system(object.system);
-        if let Some(index) =
-            self.objects.iter().position(|known| known.system == system && known.name == object.name)
-        {
-            return ObjectId(id(index));
+        let place = std::ptr::from_ref(object.schema).addr();
+        if let Some(known) = self.object_ids.get(&place) {
+            return *known;
         }
+        let system = self.system(object.system);
         self.objects.push(Object {
             system,
             name: object.name.to_owned(),
@@ -65,6 +65,7 @@ impl<'p> Tables<'p> {
             op_stamp: None,
         });
         let at = ObjectId(id(self.objects.len() - 1));
+        self.object_ids.insert(place, at);
         for (name, external) in OWN_FIELDS {
             if let Some((name, field)) = object.schema.fields.get_key_value(name) {
                 let own = self.field(hir::FieldRef { object, name, field, span: object.span });
@@ -81,9 +82,13 @@ impl<'p> Tables<'p> {
     }
 
     pub fn field(&mut self, field: hir::FieldRef<'_>) -> FieldId {
+        let place = std::ptr::from_ref(field.field).addr();
+        if let Some(known) = self.fields.get(&place) {
+            return *known;
+        }
         let object = self.object(field.object);
-        let key = (object, field.name.to_owned());
-        if let Some(known) = self.fields.get(&key) {
+        // The object's own fields come first and may be this one.
+        if let Some(known) = self.fields.get(&place) {
             return *known;
         }
         let Some(entry) = self.objects.get_mut(object.index()) else { return FieldId(0) };
@@ -104,7 +109,7 @@ impl<'p> Tables<'p> {
             options,
         });
         let new = FieldId(id(entry.fields.len() - 1));
-        self.fields.insert(key, new);
+        self.fields.insert(place, new);
         new
     }
 
