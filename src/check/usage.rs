@@ -113,11 +113,8 @@ pub fn stages_come_back(ctx: &mut Ctx<'_, '_>) {
             })
             .collect();
         if let [_, _, ..] = used.as_slice() {
-            let all: Vec<&ValueRow> = used
-                .iter()
-                .filter_map(|index| program.stages.get(*index))
-                .flat_map(|map| map.rows)
-                .collect();
+            let all: Vec<&ValueRow> =
+                used.iter().filter_map(|index| program.stages.get(*index)).flat_map(|map| map.rows).collect();
             used.iter().for_each(|index| lists.entry(*index).or_default().extend(&all));
         }
     }

@@ -159,8 +159,22 @@ const WORDS: [(&str, &str); 13] = [
 
 /// Operators that stand in lower case between their operands.
 const OPERATORS: [&str; 16] = [
-    "and", "or", "not", "in", "is", "set", "blank", "contains", "starts_with", "ends_with", "matches", "between",
-    "when", "then", "else", "if",
+    "and",
+    "or",
+    "not",
+    "in",
+    "is",
+    "set",
+    "blank",
+    "contains",
+    "starts_with",
+    "ends_with",
+    "matches",
+    "between",
+    "when",
+    "then",
+    "else",
+    "if",
 ];
 
 /// A habit of other languages at the place where the grammar stopped, or just before it.
@@ -180,7 +194,11 @@ fn habit(piece: Piece<'_>, code: &str, at: usize) -> Option<Diagnostic> {
     let word = first_word(rest);
     let lower = word.to_lowercase();
     if let Some((_, help)) = WORDS.iter().find(|(known, _)| *known == lower) {
-        return Some(wording::habit(span(begin, word.len()), &format!("`{word}` is not understood here"), help));
+        return Some(wording::habit(
+            span(begin, word.len()),
+            &format!("`{word}` is not understood here"),
+            help,
+        ));
     }
     if lower != word && OPERATORS.contains(&lower.as_str()) {
         let what = format!("`{word}` is written in lower case");
@@ -210,16 +228,17 @@ fn habit(piece: Piece<'_>, code: &str, at: usize) -> Option<Diagnostic> {
 fn list_without_brackets(before: &str, rest: &str) -> bool {
     let open = before.rfind('(').filter(|at| !before.get(*at..).unwrap_or("").contains(')'));
     let (quoted, comma) = (rest.starts_with(['"', '(']), rest.starts_with(','));
-    let bracketed = open.and_then(|at| before.get(..at)).is_some_and(|before| ends_with_word(before.trim_end(), "in"));
-    let value = before.strip_suffix('"').and_then(|before| Some(before.get(..before.rfind('"')?)?.trim_end()));
+    let bracketed =
+        open.and_then(|at| before.get(..at)).is_some_and(|before| ends_with_word(before.trim_end(), "in"));
+    let value =
+        before.strip_suffix('"').and_then(|before| Some(before.get(..before.rfind('"')?)?.trim_end()));
     (quoted && ends_with_word(before, "in"))
         || (comma && (bracketed || value.is_some_and(|before| ends_with_word(before, "in"))))
 }
 
 fn ends_with_word(text: &str, word: &str) -> bool {
-    text.strip_suffix(word).is_some_and(|before| {
-        !before.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
-    })
+    text.strip_suffix(word)
+        .is_some_and(|before| !before.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_'))
 }
 
 fn strip_trailing(text: &str) -> usize {

@@ -17,7 +17,9 @@ pub fn unreadable(span: Span, expected: &[&str], found_end: bool) -> Diagnostic 
 
 /// Something that other languages write and this one does not.
 pub fn habit(span: Span, what: &str, help: &str) -> Diagnostic {
-    Diagnostic::new(Code::E101, span, format!("this line can't be read: {what}")).here("not understood").help(help)
+    Diagnostic::new(Code::E101, span, format!("this line can't be read: {what}"))
+        .here("not understood")
+        .help(help)
 }
 
 /// `a`, `a or b`, `a, b or c`.

@@ -49,9 +49,8 @@ where
 
 /// `line 4`, `lines 4, 7 and 9`; of many the first ones.
 fn lines<'d>(sources: &SourceMap, findings: impl Iterator<Item = &'d Diagnostic>) -> String {
-    let mut lines: Vec<u32> = findings
-        .map(|one| sources.position(one.primary.span.file, one.primary.span.start).line)
-        .collect();
+    let mut lines: Vec<u32> =
+        findings.map(|one| sources.position(one.primary.span.file, one.primary.span.start).line).collect();
     lines.dedup();
     let named: Vec<String> = lines.iter().take(LINES_NAMED).map(u32::to_string).collect();
     match named.as_slice() {
@@ -79,7 +78,8 @@ pub fn rich(sources: &SourceMap, diagnostics: &[Diagnostic], colour: bool) -> St
         *nth += 1;
         if total > FOLD_ABOVE && *nth > FOLD_TO {
             if *nth == FOLD_TO + 1 {
-                let folded = diagnostics.iter().filter(|other| (other.primary.span.file, other.code.id()) == key);
+                let folded =
+                    diagnostics.iter().filter(|other| (other.primary.span.file, other.code.id()) == key);
                 let lines = lines(sources, folded.skip(FOLD_TO));
                 let (more, path) = (total - FOLD_TO, sources.path(key.0));
                 let _ = writeln!(text, "... and {more} more {} in {path}, {lines}\n", key.1);

@@ -20,7 +20,13 @@ const OWN_FIELDS: [(&str, bool); 3] =
 
 impl<'p> Tables<'p> {
     pub fn new(schemas: &'p Schemas) -> Self {
-        Tables { schemas, systems: Vec::new(), objects: Vec::new(), object_ids: BTreeMap::new(), fields: BTreeMap::new() }
+        Tables {
+            schemas,
+            systems: Vec::new(),
+            objects: Vec::new(),
+            object_ids: BTreeMap::new(),
+            fields: BTreeMap::new(),
+        }
     }
 
     /// An object of a system's snapshot, and its canonical name.
