@@ -23,8 +23,9 @@ pub const IN_FLIGHT: usize = 8;
 
 /// Tries of one call, the first included.
 const TRIES: u32 = 8;
-/// Tries of a call that does not even reach the server: a wrong address should be said soon.
-const TRIES_TO_REACH: u32 = 3;
+/// Tries of a call that does not reach the server, or that something else answers in its place (a proxy's page): a
+/// wrong address should be said soon.
+const TRIES_ASTRAY: u32 = 3;
 const BACKOFF_BASE: i64 = 1_000;
 const BACKOFF_CAP: i64 = 64_000;
 /// Percent of the account's day that writes leave: for finding out what became of them, and for others.
@@ -163,10 +164,8 @@ enum Step {
     Done(Answer),
     Fail(CallError),
     Renew(u64, CallError),
-    /// After so many milliseconds, or after a back-off.
-    Again(Option<i64>, CallError),
-    /// The server was not reached.
-    Unreached(CallError),
+    /// After so many milliseconds, or after a back-off; at most so many tries in all.
+    Again(Option<i64>, u32, CallError),
 }
 
 pub struct ClientParts {
@@ -223,15 +222,10 @@ impl Client {
                     let token = self.auth.renew(refused, &*self.transport, &*self.timer).await;
                     token.map_err(|error| self.error(ErrorClass::Auth, error.to_string()))?;
                 }
-                Step::Again(_, error) if tries >= TRIES || !self.meter.borrow_mut().may_retry() => {
+                Step::Again(_, most, error) if tries >= most || !self.meter.borrow_mut().may_retry() => {
                     return Err(error);
                 }
-                Step::Unreached(error) if tries >= TRIES_TO_REACH => return Err(error),
-                Step::Unreached(_) => {
-                    self.timer.sleep(self.backoff(tries)).await;
-                    tries += 1;
-                }
-                Step::Again(wait, _) => {
+                Step::Again(wait, ..) => {
                     self.timer.sleep(wait.unwrap_or_else(|| self.backoff(tries))).await;
                     tries += 1;
                 }
@@ -287,8 +281,10 @@ impl Client {
         match result {
             Ok(response) => self.read(call, response, token.generation),
             Err(error) => match error.sent {
-                Sent::No => Step::Unreached(self.error(ErrorClass::NotApplied, error.message)),
-                Sent::Maybe => self.broken(call, error.message),
+                Sent::No => {
+                    Step::Again(None, TRIES_ASTRAY, self.error(ErrorClass::NotApplied, error.message))
+                }
+                Sent::Maybe => self.broken(call, TRIES, error.message),
                 Sent::Refused if call.effect == Effect::Read => {
                     Step::Fail(self.error(ErrorClass::Rejected, error.message))
                 }
@@ -297,10 +293,10 @@ impl Client {
         }
     }
 
-    fn broken(&self, call: &Call, message: String) -> Step {
+    fn broken(&self, call: &Call, most: u32, message: String) -> Step {
         let error = self.error(ErrorClass::Unknown, message);
         match call.effect {
-            Effect::Read => Step::Again(None, error),
+            Effect::Read => Step::Again(None, most, error),
             Effect::Write => Step::Fail(error),
         }
     }
@@ -351,7 +347,7 @@ impl Client {
             Verdict::Answer => match json {
                 Some(json) => Step::Done(Answer { status: response.status, json, response }),
                 None if csv => Step::Done(Answer { status: response.status, json: Json::Null, response }),
-                None => self.broken(call, format!("status {} with a body that is not JSON", response.status)),
+                None => self.broken(call, TRIES_ASTRAY, unreadable(&response)),
             },
             Verdict::Expired(why) => Step::Renew(generation, self.error(ErrorClass::Auth, why)),
             Verdict::Permission(why) => Step::Fail(self.error(ErrorClass::Permission, why)),
@@ -367,14 +363,23 @@ impl Client {
                 {
                     window.block(now, wait);
                 }
-                Step::Again(asked, error)
+                Step::Again(asked, TRIES, error)
             }
-            Verdict::Broken(why) => self.broken(call, why),
+            Verdict::Broken(why) => self.broken(call, TRIES, why),
         }
     }
 
     fn limit(&self, retry_after: Option<i64>, why: String) -> CallError {
         CallError { retry_after, ..self.error(ErrorClass::Limit, why) }
+    }
+}
+
+fn unreadable(response: &HttpResponse) -> String {
+    let status = response.status;
+    let page = response.body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<');
+    match page {
+        true => format!("a web page in place of an answer (status {status}): does a proxy stand in between?"),
+        false => format!("status {status} with a body that is not JSON"),
     }
 }
 

@@ -48,7 +48,7 @@ impl Session<'_> {
         Ok(draft)
     }
 
-    /// Records that were refused and wait for their next try are not forgotten in what people read.
+    /// Records that wait, for their next try or for the outcome of a request, are not forgotten in what people read.
     fn tell_waiting(&self, dirty: &Dirty, draft: &mut Draft) -> EngineResult<()> {
         for object in dirty.keys() {
             let takes_part = |sync: &crate::plan::ir::Sync| {
@@ -62,6 +62,11 @@ impl Session<'_> {
             for entry in self.store().waiting(system, name, self.now())? {
                 let detail = format!("{} (tried again after {})", entry.error, entry.not_before);
                 self.skip(id, *object, &RecordId::new(entry.id), "waiting", &detail, draft)?;
+            }
+            for (_, record) in self.unsettled.iter().filter(|(at, _)| at == object) {
+                let detail =
+                    "a request of an earlier run may still land: two minutes after it, a run decides";
+                self.skip(id, *object, record, "waiting", detail, draft)?;
             }
         }
         Ok(())

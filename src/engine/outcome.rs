@@ -23,6 +23,14 @@ const REFUSED: i64 = 5 * 60_000;
 /// The code of a failure whose outcome the next run finds out.
 const UNKNOWN: &str = "unknown";
 
+/// Without an account there is no going on; one call that failed is no reason to stop.
+fn stops_the_run(error: CallError) -> EngineResult<()> {
+    match error.class {
+        ErrorClass::Auth | ErrorClass::Limit => Err(EngineError::Remote(error)),
+        _ => Ok(()),
+    }
+}
+
 impl Session<'_> {
     /// The whole call failed: certainly not applied, or not known.
     pub(super) fn call_failed(
@@ -45,10 +53,7 @@ impl Session<'_> {
         for item in sending {
             self.failed(item, if unknown { UNKNOWN } else { "call" }, &error.message, draft, report)?;
         }
-        match error.class {
-            ErrorClass::Auth | ErrorClass::Limit => Err(EngineError::Remote(error.clone())),
-            _ => Ok(()),
-        }
+        stops_the_run(error.clone())
     }
 
     pub(super) fn failed(
@@ -98,13 +103,13 @@ impl Session<'_> {
                 _ => None,
             })
             .collect();
-        let seen = self.read_back(object, sending, written).await?;
+        let unseen = self.read_back(object, sending, written).await?;
         for (item, (_, outcome)) in sending.iter().zip(outcomes) {
             self.check_trouble()?;
             match outcome {
                 // What the server made of it is not known: the next run settles it by reading.
                 Outcome::Created { ref id } | Outcome::Updated { ref id }
-                    if !seen || !self.shows(&item.op, self.world.get(object, id)) =>
+                    if unseen.is_some() || !self.shows(&item.op, self.world.get(object, id)) =>
                 {
                     let message = "written, and not read back";
                     self.failed(item, UNKNOWN, message, draft, report)?;
@@ -142,23 +147,23 @@ impl Session<'_> {
                 Outcome::Unknown { message } => self.failed(item, UNKNOWN, &message, draft, report)?,
             }
         }
-        Ok(())
+        unseen.map_or(Ok(()), stops_the_run)
     }
 
-    /// Reads what was written as the server has it now. False = it could not be read.
+    /// Reads what was written as the server has it now; gives why it could not be read.
     async fn read_back(
         &mut self,
         object: ObjectId,
         sending: &[Sending],
         written: Vec<RecordId>,
-    ) -> EngineResult<bool> {
+    ) -> EngineResult<Option<CallError>> {
         let fields: BTreeSet<String> = sending
             .iter()
             .filter(|item| matches!(item.op.kind, OpKind::Create | OpKind::Update))
             .flat_map(|item| item.op.fields.iter().map(|sent| sent.field.clone()))
             .collect();
         if fields.is_empty() || written.is_empty() {
-            return Ok(true);
+            return Ok(None);
         }
         for id in &written {
             self.world.forget(object, id);
@@ -171,8 +176,8 @@ impl Session<'_> {
             self.read(object, written).await
         };
         match read {
-            Ok(()) => Ok(true),
-            Err(EngineError::Remote(_)) => Ok(false),
+            Ok(()) => Ok(None),
+            Err(EngineError::Remote(error)) => Ok(Some(error)),
             Err(other) => Err(other),
         }
     }

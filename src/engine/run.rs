@@ -22,6 +22,7 @@ const ROUNDS: usize = 4;
 pub async fn plan(deps: &Deps<'_>, options: &Options) -> EngineResult<ChangeSet> {
     let mut session = Session::new(deps, options, "plan".to_owned())?;
     session.identify().await?;
+    session.settle().await?;
     session.load_owners().await?;
     let fetched = session.fetch().await?;
     let dirty = session.narrowed(fetched).await?;

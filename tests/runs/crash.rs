@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::support::{World, err};
 
 /// Every record of one side has exactly one partner on the other, and every pair is linked.
-fn is_whole(world: &World, moment: &str) {
+pub fn is_whole(world: &World, moment: &str) {
     let store = twinmap::state::Store::open_reading(&world.path(".twinmap/state.db")).unwrap().unwrap();
     let checks = [
         ("companies", "companies", "Account", "domain", "Website"),

@@ -84,6 +84,14 @@ impl HubSpot {
         if answer.ok() { Ok(answer) } else { Err(self.refused(&answer)) }
     }
 
+    /// Every row of an answer's `results`. A row that can't be told apart is no reason to go on without it: what a page
+    /// leaves out would be taken for unchanged.
+    fn rows<'j, T>(&self, json: &'j Json, read: impl Fn(&'j Json) -> Option<T>) -> Result<Vec<T>, CallError> {
+        let bad = || self.client.error(ErrorClass::Unknown, "a page of records that can't be read whole");
+        let rows = json.get("results").and_then(Json::as_array).ok_or_else(bad)?;
+        rows.iter().map(|row| read(row).ok_or_else(bad)).collect()
+    }
+
     fn refused(&self, answer: &Answer) -> CallError {
         let why = errors::summary(Some(&answer.json));
         self.client.error(ErrorClass::Rejected, format!("status {}: {why}", answer.status))

@@ -14,7 +14,7 @@ use crate::connect::client::{Call, IN_FLIGHT, encode};
 use crate::connect::remote::{CallError, Completion, Cursor, FieldSpec, Reply};
 use crate::record::{Association, Life, Record, RecordId};
 use crate::schema::hubspot::canonical;
-use crate::schema::json::{flag, list};
+use crate::schema::json::flag;
 use crate::value::Value;
 
 /// Most inputs of a batch read with property history.
@@ -89,10 +89,9 @@ impl HubSpot {
         let answer = self.ask(&Call::get(target)).await?;
         let next = next_page(&answer.json).filter(|next| after != Some(next.as_str()));
         if !long {
-            let rows = list(&answer.json, "results").iter().filter_map(|row| wanted.record(row));
-            return Ok((rows.collect(), next));
+            return Ok((self.rows(&answer.json, |row| wanted.record(row))?, next));
         }
-        let ids: Vec<String> = records::results(&answer.json).into_keys().map(|id| id.to_string()).collect();
+        let ids = self.rows(&answer.json, |row| Some(records::id(row.get("id")?)?.to_string()))?;
         let rows = self.batch_read(wanted, &ids, None, false).await?;
         Ok((rows.iter().filter_map(|row| wanted.record(row)).collect(), next))
     }
@@ -119,7 +118,7 @@ impl HubSpot {
         let answer = self.client.send(&Call::ask(target, body)).await?;
         match answer.status {
             404 => Ok(Vec::new()),
-            _ if answer.ok() => Ok(list(&answer.json, "results").to_vec()),
+            _ if answer.ok() => self.rows(&answer.json, |row| Some(row.clone())),
             _ => Err(self.refused(&answer)),
         }
     }
@@ -269,10 +268,7 @@ impl HubSpot {
             });
             let target = format!("{}/search", self.paths.objects(wanted.object));
             let answer = self.ask(&Call::ask(target, body).class("search")).await?;
-            let ids: Vec<String> = list(&answer.json, "results")
-                .iter()
-                .filter_map(|row| Some(records::id(row.get("id")?)?.to_string()))
-                .collect();
+            let ids = self.rows(&answer.json, |row| Some(records::id(row.get("id")?)?.to_string()))?;
             let last = ids.last().cloned();
             // The index only says where to look: the values are read from the records themselves.
             for chunk in ids.chunks(BATCH) {

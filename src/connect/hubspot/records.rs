@@ -3,7 +3,6 @@
 //! Invariant: a property that the answer does not hold, or holds in a form its type can't have, is absent
 //! (nothing known), never blank.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
@@ -11,7 +10,7 @@ use serde_json::Value as Json;
 use crate::connect::remote::FieldSpec;
 use crate::record::{HistoryEntry, Life, Record, RecordId};
 use crate::schema::SystemKind;
-use crate::schema::json::{flag, list, text};
+use crate::schema::json::{flag, text};
 use crate::value::{Millis, Slot, Value};
 use crate::wire;
 
@@ -82,11 +81,6 @@ pub fn merged_ids(json: &Json) -> Vec<RecordId> {
         .filter(|id| !id.is_empty())
         .map(RecordId::new)
         .collect()
-}
-
-/// Records of an answer's `results`, by id.
-pub fn results(json: &Json) -> BTreeMap<RecordId, &Json> {
-    list(json, "results").iter().filter_map(|row| Some((id(row.get("id")?)?, row))).collect()
 }
 
 pub fn stamp(json: &Json, property: &str) -> Option<Millis> {

@@ -10,7 +10,7 @@ use super::{HubSpot, next_page, records};
 use crate::connect::client::{Call, encode};
 use crate::connect::remote::{CallError, Changed, Completion, Cursor, ErrorClass, Reply};
 use crate::schema::hubspot::canonical;
-use crate::schema::json::{list, text};
+use crate::schema::json::text;
 use crate::value::Millis;
 use crate::wire;
 
@@ -86,10 +86,9 @@ impl HubSpot {
         let target = format!("{}/search", self.paths.objects(object));
         let answer = self.ask(&Call::ask(target, body).class("search")).await?;
         let stamp = modified_property(object);
-        let rows = list(&answer.json, "results").iter().filter_map(|row| {
+        self.rows(&answer.json, |row| {
             Some(Changed { id: records::id(row.get("id")?)?, at: records::stamp(row, stamp)? })
-        });
-        Ok(rows.collect())
+        })
     }
 
     /// Archived records, from the list of archived ones: the only evidence of deletion that is not an absence.
@@ -100,15 +99,11 @@ impl HubSpot {
             target.push_str(&format!("&after={}", encode(&cursor.0)));
         }
         let answer = self.ask(&Call::get(target)).await?;
-        let items = list(&answer.json, "results")
-            .iter()
-            .filter_map(|row| {
-                let at =
-                    text(row, "archivedAt").or_else(|| text(row, "updatedAt")).and_then(wire::instant)?;
-                Some(Changed { id: records::id(row.get("id")?)?, at })
-            })
-            .filter(|item| item.at >= since)
-            .collect();
+        let mut items = self.rows(&answer.json, |row| {
+            let at = text(row, "archivedAt").or_else(|| text(row, "updatedAt")).and_then(wire::instant)?;
+            Some(Changed { id: records::id(row.get("id")?)?, at })
+        })?;
+        items.retain(|item| item.at >= since);
         Ok(Reply::Changed { items, next: next_page(&answer.json).map(Cursor) })
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use super::{Salesforce, errors};
 use crate::connect::client::{Call, encode};
 use crate::connect::remote::{CallError, ErrorClass};
-use crate::schema::json::{list, text};
+use crate::schema::json::{flag, list, text};
 
 /// Address and headers together may have 16,384 bytes.
 const MAX_TARGET: usize = 12_000;
@@ -46,6 +46,9 @@ impl Salesforce {
                 self.checked(answer.status, answer.json)?
             }
         };
+        // Rows may go away between pages; those of a single page are all there.
+        let single = text(&answer, "nextRecordsUrl").is_none();
+        let total = answer.get("totalSize").and_then(Json::as_u64).filter(|_| single);
         let mut found = Vec::new();
         loop {
             if let Json::Object(map) = &mut answer
@@ -53,12 +56,16 @@ impl Salesforce {
             {
                 found.extend(records);
             } else {
-                return Err(self
-                    .client
-                    .error(ErrorClass::Rejected, "a query's answer without `records`")
-                    .into());
+                return Err(self.cut_short("without `records`").into());
             }
-            let Some(next) = text(&answer, "nextRecordsUrl") else { return Ok(found) };
+            let Some(next) = text(&answer, "nextRecordsUrl") else {
+                // What an answer leaves out would be taken for unchanged.
+                let few = total.is_some_and(|total| total > found.len() as u64);
+                if few || flag(&answer, "done") == Some(false) {
+                    return Err(self.cut_short("with fewer rows than it says").into());
+                }
+                return Ok(found);
+            };
             // A page mark is a path of this org; anything else would carry the session elsewhere.
             if !next.starts_with("/services/data/") {
                 let message = "the next page lies outside the API";
@@ -67,6 +74,10 @@ impl Salesforce {
             let page = self.client.send(&Call::get(next)).await?;
             answer = self.checked(page.status, page.json)?;
         }
+    }
+
+    fn cut_short(&self, how: &str) -> CallError {
+        self.client.error(ErrorClass::Unknown, format!("a query's answer {how}"))
     }
 
     async fn query_in_composite(&self, target: String) -> Result<Json, QueryError> {

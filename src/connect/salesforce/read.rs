@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 use super::query::{MAX_QUERY, Rows};
 use super::{Salesforce, id, soql};
 use crate::connect::client::IN_FLIGHT;
-use crate::connect::remote::{CallError, Changed, Completion, Cursor, FieldSpec, Reply};
+use crate::connect::remote::{CallError, Changed, Completion, Cursor, ErrorClass, FieldSpec, Reply};
 use crate::record::{Life, Record, RecordId};
 use crate::schema::SystemKind;
 use crate::schema::json::{flag, text};
@@ -61,13 +61,10 @@ impl Salesforce {
             "SELECT Id, SystemModstamp FROM {object} WHERE {deleted}{place} ORDER BY SystemModstamp, Id LIMIT {limit}"
         );
         let found = self.query(&query, rows).await.map_err(|error| error.error)?;
-        let items: Vec<Changed> = found
-            .iter()
-            .filter_map(|row| {
-                let at = text(row, "SystemModstamp").and_then(wire::instant)?;
-                Some(Changed { id: text(row, "Id").and_then(id::full)?, at })
-            })
-            .collect();
+        let items = self.rows(&found, |row| {
+            let at = text(row, "SystemModstamp").and_then(wire::instant)?;
+            Some(Changed { id: text(row, "Id").and_then(id::full)?, at })
+        })?;
         let next = items
             .last()
             .filter(|_| found.len() >= limit)
@@ -136,6 +133,12 @@ impl Salesforce {
         Ok(Reply::Records { records, next: None })
     }
 
+    /// Every row of an answer. A row that can't be told apart is no reason to go on without it.
+    fn rows<T>(&self, found: &[Json], read: impl Fn(&Json) -> Option<T>) -> Result<Vec<T>, CallError> {
+        let bad = || self.client.error(ErrorClass::Unknown, "a row of a query's answer that can't be read");
+        found.iter().map(|row| read(row).ok_or_else(bad)).collect()
+    }
+
     /// The records of a query whose columns are chosen here.
     async fn select(
         &self,
@@ -156,7 +159,7 @@ impl Salesforce {
             let shown: Vec<&str> = columns.iter().map(String::as_str).filter(|c| !hidden(c)).collect();
             let query = format!("SELECT {} FROM {object} {rest}", shown.join(","));
             match self.query(&query, rows).await {
-                Ok(found) => return Ok(found.iter().filter_map(|row| record(row, fields)).collect()),
+                Ok(found) => return self.rows(&found, |row| record(row, fields)),
                 Err(refused) => match refused.no_column {
                     Some(name)
                         if shown.iter().any(|c| c.eq_ignore_ascii_case(&name))

@@ -86,6 +86,8 @@ pub enum Kind {
     Truncate,
     /// A web page with status 200; nothing was done.
     Html,
+    /// A redirect to another host; nothing was done.
+    Redirect,
     /// The right body under a wrong content type.
     WrongType,
     /// One item of the answer's lists is missing.
@@ -266,6 +268,7 @@ impl Faults {
                 answer(next.map_or(response, |next| face.handle(&next)))
             }
             Kind::Html => answer(page(200)),
+            Kind::Redirect => answer(page(302).with("Location", "https://elsewhere.example/")),
             Kind::Huge => answer(huge()),
             Kind::Truncate | Kind::WrongType | Kind::MissingItem | Kind::MissingField | Kind::Reorder => {
                 let response = face.handle(request);
