@@ -110,6 +110,27 @@ impl<'a> Text<'a> {
     }
 }
 
+/// Where the first `count` characters of a text end, when it has more.
+pub fn end_of(text: &str, count: usize) -> Option<usize> {
+    if text.len() <= count {
+        return None;
+    }
+    let bytes = text.as_bytes();
+    let (mut at, mut left) = (0, count);
+    while let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk::<16>) {
+        // Characters are counted by the bytes that begin one; without branches, for wide instructions.
+        let begin: u8 = block.iter().map(|byte| u8::from((*byte & 0xc0) != 0x80)).sum();
+        if usize::from(begin) > left {
+            break;
+        }
+        left -= usize::from(begin);
+        at += 16;
+    }
+    let rest = bytes.get(at..).unwrap_or_default();
+    let mut begin = rest.iter().enumerate().filter(|(_, byte)| (**byte & 0xc0) != 0x80);
+    begin.nth(left).map(|(end, _)| at + end)
+}
+
 impl<'a> View<'a> {
     pub fn slice(text: &'a str) -> Self {
         View::Text(Text::Slice(text))

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::fields::{Found, Keys, member};
+use super::straight::{Straight, Went};
 use super::walk::{Scan, Wrong};
 use crate::interp::{
     Context, FilterOutcome, RowValue, Slots, Source as Fields, SyncProgram, TransferProgram, walk,
@@ -44,7 +45,7 @@ struct Source<'p> {
     kind: SystemKind,
     /// As it is before any record was seen.
     keys: Keys,
-    /// Fields that the filter or the route reads, and those that only rows read.
+    /// Fields that the filter or the route reads, and those that only rows read which do more than copy them.
     early: Vec<usize>,
     late: Vec<usize>,
 }
@@ -59,8 +60,10 @@ struct Target<'p> {
 /// A row of the plan, by its place among the arm's transfers.
 struct Written<'p> {
     field: &'p Field,
-    /// `"Name":` as JSON.
+    /// `,"Name":` as JSON.
     key: Vec<u8>,
+    /// The row only copies.
+    straight: Option<Straight>,
 }
 
 /// One sync in one direction.
@@ -100,19 +103,23 @@ impl<'p> Mapping<'p> {
         let source = |(arm, id): (usize, ObjectId)| {
             let object = plan.object(id)?;
             let kind = plan.system(object.system)?.kind;
-            let rows = sync.arms.iter().enumerate().filter(|(index, _)| from == Side::Left || *index == arm);
-            let rows: Vec<&Row> = rows.flat_map(|(_, arm)| &arm.rows).collect();
-            let mut late = read_by(&rows, from);
+            let arms = (0..sync.arms.len()).filter(|index| from == Side::Left || *index == arm);
+            let (copied, mut late) = read_by(&program, arms, from);
             late.extend(scopes(plan, from));
-            let wanted = |index: &usize| early.contains(index) || late.contains(index);
-            let wanted: Vec<usize> = (0..object.fields.len()).filter(wanted).collect();
+            let all = 0..object.fields.len();
+            let decoded = |index: &usize| early.contains(index) || late.contains(index);
+            let wanted: Vec<usize> =
+                all.clone().filter(|index| decoded(index) || copied.contains(index)).collect();
             let keys = Keys::new(kind, object, &wanted);
-            let (early, late) = wanted.into_iter().partition(|index| early.contains(index));
+            let (early, late) = all.filter(decoded).partition(|index| early.contains(index));
             Some(Source { object, kind, keys, early, late })
         };
         let sources = objects.into_iter().enumerate().map(source).collect::<Option<Vec<_>>>()?;
         let targets = (0..sync.arms.len())
-            .map(|arm| target(plan, &program, arm, from.other()))
+            .map(|arm| {
+                let source = sources.get(if from == Side::Left { 0 } else { arm })?;
+                target(plan, &program, arm, from.other(), source)
+            })
             .collect::<Option<Vec<_>>>()?;
         Some(Mapping { program, from, sources, targets })
     }
@@ -282,7 +289,7 @@ impl<'p> Mapping<'p> {
                 let arm =
                     if self.from == Side::Right { Some(at) } else { self.program.arm_of(context, fields) };
                 match arm.and_then(|arm| Some((arm, self.targets.get(arm)?))) {
-                    Some((arm, target)) => self.rows(context, number, arm, target, &record.fields, done),
+                    Some((arm, target)) => self.rows(context, (number, arm, target), source, record, done),
                     None => done.tally.skipped += 1,
                 }
             }
@@ -306,36 +313,39 @@ impl<'p> Mapping<'p> {
     fn rows(
         &self,
         context: &dyn Context,
-        number: u64,
-        arm: usize,
-        target: &Target<'_>,
-        record: &Slots<'_>,
+        (number, arm, target): (u64, usize, &Target<'_>),
+        source: &Source<'_>,
+        record: &mut Record<'_>,
         done: &mut Done,
     ) {
         let start = done.out.len();
-        let (id, to) = (&*record.id, self.from.other());
+        let to = self.from.other();
         done.out.extend_from_slice(&target.head);
-        let mut first = target.kind == SystemKind::Hubspot;
+        // HubSpot's fields have an object of their own: its first has no comma before it.
+        let body = if target.kind == SystemKind::Hubspot { done.out.len() } else { 0 };
         let transfers = self.program.transfers(arm, to);
-        for ((_, transfer), Written { field, key }) in transfers.zip(&target.rows) {
-            match self.program.carry(context, transfer, to, Fields::Slots(record), None) {
+        for ((_, transfer), Written { field, key, straight }) in transfers.iter().zip(&target.rows) {
+            let key = key.get(usize::from(done.out.len() == body)..).unwrap_or_default();
+            if let Some(straight) = straight
+                && source.copied(straight, transfer, key, number, record, done)
+            {
+                continue;
+            }
+            let Record { fields, .. } = &*record;
+            match self.program.carry(context, transfer, to, Fields::Slots(fields), None) {
                 RowValue::Value(value) if value.is_blank() => {}
                 RowValue::Value(value) => {
-                    if !first {
-                        done.out.push(b',');
-                    }
-                    first = false;
                     done.out.extend_from_slice(key);
                     wire::write(target.kind, &field.ty, &value, &mut done.out);
                 }
                 RowValue::Skip(_) => {}
-                RowValue::Hold(why) => done.bad(number, Some(id), Some(&field.name), "held", why),
+                RowValue::Hold(why) => done.bad(number, Some(&fields.id), Some(&field.name), "held", why),
                 RowValue::SkipRecord(_) => {
                     done.tally.skipped += 1;
                     return done.out.truncate(start);
                 }
                 RowValue::Fail(why) => {
-                    done.bad(number, Some(id), Some(&field.name), "failed", why);
+                    done.bad(number, Some(&fields.id), Some(&field.name), "failed", why);
                     return done.out.truncate(start);
                 }
             }
@@ -348,21 +358,54 @@ impl<'p> Mapping<'p> {
 impl Source<'_> {
     fn decode(&self, which: &[usize], record: &mut Record<'_>, line: u64, done: &mut Done) {
         for index in which {
-            let raw = record.found.slots.get(*index).copied().flatten();
-            let (Some(raw), Some(field)) = (raw, self.object.fields.get(*index)) else { continue };
-            match wire::decode_view(self.kind, &field.ty, raw) {
+            let raw = record.found.slots.get_mut(*index);
+            let (Some(Some(place)), Some(field)) = (raw, self.object.fields.get(*index)) else { continue };
+            match wire::decode_view(self.kind, &field.ty, *place) {
                 Ok(value) => {
                     if let Some(slot) = record.fields.slots.get_mut(*index) {
                         *slot = Some(value);
                     }
                 }
                 // Nothing is known then: the field stays absent.
-                Err(error) => {
-                    let (id, detail) = (&*record.fields.id, error.to_string());
-                    done.bad(line, Some(id), Some(&field.name), "wrong-type", detail);
-                }
+                Err(error) => self.undecoded(*index, &error, record, line, done),
             }
         }
+    }
+
+    #[cold]
+    fn undecoded(
+        &self,
+        index: usize,
+        error: &wire::WireError,
+        record: &mut Record<'_>,
+        line: u64,
+        done: &mut Done,
+    ) {
+        if let Some(place) = record.found.slots.get_mut(index) {
+            *place = None;
+        }
+        let name = self.object.fields.get(index).map(|field| field.name.as_str());
+        done.bad(line, Some(&record.fields.id), name, "wrong-type", error.to_string());
+    }
+
+    /// Whether a row that copies needs no evaluation.
+    #[inline]
+    fn copied(
+        &self,
+        straight: &Straight,
+        transfer: &TransferProgram<'_>,
+        key: &[u8],
+        line: u64,
+        record: &mut Record<'_>,
+        done: &mut Done,
+    ) -> bool {
+        // What was not read says nothing.
+        let Some(raw) = record.found.slots.get(straight.field).copied().flatten() else { return true };
+        let unclear = straight.write(transfer, raw, key, &mut done.out) == Went::Unclear;
+        if unclear && record.fields.slots.get(straight.field).is_some_and(Option::is_none) {
+            self.decode(&[straight.field], record, line, done);
+        }
+        !unclear
     }
 }
 
@@ -406,13 +449,22 @@ fn fields_of(exprs: &[&Expr], side: Side) -> Vec<usize> {
     fields
 }
 
-/// The fields that rows read of the source.
-fn read_by(rows: &[&Row], from: Side) -> Vec<usize> {
-    let way = |row: &'_ &Row| if from == Side::Left { row.to_right.clone() } else { row.to_left.clone() };
-    let transfers: Vec<_> = rows.iter().filter_map(way).collect();
-    let exprs: Vec<&Expr> =
-        transfers.iter().flat_map(|transfer| transfer.when.iter().chain([&transfer.expr])).collect();
-    fields_of(&exprs, from)
+/// The fields of the source that rows copy, and those that they evaluate.
+fn read_by(
+    program: &SyncProgram<'_>,
+    arms: impl Iterator<Item = usize>,
+    from: Side,
+) -> (Vec<usize>, Vec<usize>) {
+    let (mut copied, mut exprs) = (Vec::new(), Vec::new());
+    for (row, transfer) in arms.flat_map(|arm| program.transfers(arm, from.other())) {
+        let way = if from == Side::Left { &row.to_right } else { &row.to_left };
+        match (transfer.copies(), way) {
+            (Some(field), _) => copied.push(field),
+            (None, Some(way)) => exprs.extend(way.when.iter().chain([&way.expr])),
+            (None, None) => {}
+        }
+    }
+    (copied, fields_of(&exprs, from))
 }
 
 /// The fields that carry pipelines and record types: stage maps read them without naming them.
@@ -423,7 +475,13 @@ fn scopes(plan: &SyncPlan, from: Side) -> impl Iterator<Item = usize> {
     plan.stages.iter().filter_map(field).map(FieldId::index)
 }
 
-fn target<'p>(plan: &'p SyncPlan, program: &SyncProgram<'p>, arm: usize, to: Side) -> Option<Target<'p>> {
+fn target<'p>(
+    plan: &'p SyncPlan,
+    program: &SyncProgram<'p>,
+    arm: usize,
+    to: Side,
+    source: &Source<'p>,
+) -> Option<Target<'p>> {
     let id = if to == Side::Left { program.sync.left } else { program.sync.arms.get(arm)?.right };
     let object = plan.object(id)?;
     let kind = plan.system(object.system)?.kind;
@@ -432,12 +490,13 @@ fn target<'p>(plan: &'p SyncPlan, program: &SyncProgram<'p>, arm: usize, to: Sid
         SystemKind::Hubspot => "{\"properties\":{".to_owned(),
         _ => format!("{{\"attributes\":{{\"type\":{name}}}"),
     };
-    let written = |(_, transfer): (&Row, &TransferProgram<'p>)| {
+    let written = |(_, transfer): &(&Row, TransferProgram<'p>)| {
         let field = object.fields.get(transfer.field())?;
-        let key = format!("{}:", serde_json::to_string(&field.name).ok()?).into_bytes();
-        Some(Written { field, key })
+        let key = format!(",{}:", serde_json::to_string(&field.name).ok()?).into_bytes();
+        let ty = |index: usize| source.object.fields.get(index).map(|field| &field.ty);
+        Some(Written { field, key, straight: Straight::of(transfer, kind, ty) })
     };
-    let rows = program.transfers(arm, to).map(written).collect::<Option<Vec<_>>>()?;
+    let rows = program.transfers(arm, to).iter().map(written).collect::<Option<Vec<_>>>()?;
     Some(Target { kind, head: head.into_bytes(), rows })
 }
 

@@ -12,6 +12,7 @@ mod read;
 pub mod reconcile;
 mod scan;
 mod shape;
+mod straight;
 mod walk;
 
 pub use lines::LONGEST;

@@ -34,6 +34,9 @@ fn part(text: &str, cut: impl FnOnce(&str) -> &str) -> Cow<'_, str> {
 }
 
 fn host_of(text: &str) -> &str {
+    if !text.bytes().any(|byte| matches!(byte, b'/' | b'?' | b'#' | b'@' | b':')) {
+        return text.trim_end_matches('.');
+    }
     let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
     let rest = rest.split(['/', '?', '#']).next().unwrap_or("");
     let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);

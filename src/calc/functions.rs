@@ -6,7 +6,7 @@ use super::Answer;
 use super::addresses::{self, lower};
 use crate::builtin::Func;
 use crate::value::{Millis, Value};
-use crate::view::{Text, View};
+use crate::view::{Text, View, end_of};
 use crate::wire;
 
 /// The calendar day of a point in time in a zone.
@@ -50,6 +50,11 @@ fn number(value: &View<'_>) -> Option<Decimal> {
 
 /// A value as a count of something; 0 when it is none.
 pub fn size(value: &View<'_>) -> usize {
+    if let View::Number(number) = value
+        && number.scale() == 0
+    {
+        return usize::try_from(number.mantissa()).unwrap_or(0);
+    }
     number(value).and_then(|n| usize::try_from(n.trunc()).ok()).unwrap_or(0)
 }
 
@@ -136,47 +141,45 @@ pub fn apply<'a>(func: Func, values: &mut [View<'a>]) -> Answer<'a> {
 }
 
 fn on_text<'a>(func: Func, args: &mut Args<'_, 'a>) -> View<'a> {
-    let other = match func {
-        Func::StripPrefix | Func::StripSuffix | Func::SplitFirst | Func::SplitLast | Func::Replace => {
-            args.text(1)
-        }
-        _ => Text::Slice(""),
-    };
-    let size = if matches!(func, Func::Truncate | Func::Pad) { args.size(1) } else { 0 };
-    let third = if matches!(func, Func::Replace | Func::Pad) && args.get(2).is_some() {
-        Some(args.text(2))
-    } else {
-        None
-    };
-    let text = args.text(0);
-    let other = &*other;
     match func {
-        Func::Trim => part(text, str::trim),
-        Func::Lower => of(text.changed(lower)),
-        Func::Upper => new(text.to_uppercase()),
-        Func::Title => new(title(&text)),
-        Func::Truncate => part(text, |text| first(text, size)),
-        Func::Replace => new(text.replace(other, third.as_deref().unwrap_or(""))),
+        Func::Trim => part(args.text(0), str::trim),
+        Func::Lower => of(args.text(0).changed(lower)),
+        Func::Upper => new(args.text(0).to_uppercase()),
+        Func::Title => new(title(&args.text(0))),
+        Func::Truncate => {
+            let size = args.size(1);
+            part(args.text(0), |text| first(text, size))
+        }
+        Func::Domain => of(args.text(0).changed(addresses::domain)),
+        Func::Host => of(args.text(0).changed(addresses::host)),
+        Func::EmailDomain => {
+            of(args.text(0).changed(|text| text.rsplit_once('@').map_or("".into(), |(_, d)| lower(d))))
+        }
+        Func::Pad => {
+            let (size, with) = (args.size(1), args.text(2));
+            new(pad(&args.text(0), size, with.chars().next().unwrap_or(' ')))
+        }
+        Func::Replace | Func::StripPrefix | Func::StripSuffix | Func::SplitFirst | Func::SplitLast => {
+            let (other, with) = (args.text(1), args.text(2));
+            with_another(func, args.text(0), &other, &with)
+        }
+        _ => of(args.text(0)),
+    }
+}
+
+fn with_another<'a>(func: Func, text: Text<'a>, other: &str, with: &str) -> View<'a> {
+    match func {
         Func::StripPrefix => part(text, |text| text.strip_prefix(other).unwrap_or(text)),
         Func::StripSuffix => part(text, |text| text.strip_suffix(other).unwrap_or(text)),
         Func::SplitFirst => part(text, |text| text.split_once(other).map_or(text, |(first, _)| first)),
         Func::SplitLast => part(text, |text| text.rsplit_once(other).map_or(text, |(_, last)| last)),
-        Func::Pad => new(pad(&text, size, third.and_then(|with| with.chars().next()).unwrap_or(' '))),
-        Func::Domain => of(text.changed(addresses::domain)),
-        Func::Host => of(text.changed(addresses::host)),
-        Func::EmailDomain => {
-            of(text.changed(|text| text.rsplit_once('@').map_or("".into(), |(_, d)| lower(d))))
-        }
-        _ => of(text),
+        _ => new(text.replace(other, with)),
     }
 }
 
 /// The first characters of a text.
 pub fn first(text: &str, characters: usize) -> &str {
-    if text.len() <= characters {
-        return text;
-    }
-    text.char_indices().nth(characters).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
+    end_of(text, characters).and_then(|end| text.get(..end)).unwrap_or(text)
 }
 
 fn on_number<'a>(func: Func, args: &mut Args<'_, 'a>) -> Answer<'a> {

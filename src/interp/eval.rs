@@ -171,6 +171,31 @@ impl<'e> Env<'e> {
         }
     }
 
+    /// As `eval`, for who only looks at the value: what stands in a slot or in the program is not moved.
+    #[inline]
+    fn look<R>(&self, at: At, it: It<'_, 'e>, look: impl FnOnce(&View<'e>) -> R) -> Result<R, Stop> {
+        match self.code.op(at) {
+            Some(Op::Literal(value)) => Ok(look(value)),
+            Some(Op::Field { side, index }) => match self.record(*side) {
+                Some(Source::Slots(slots)) => match slots.slots.get(*index) {
+                    Some(Some(value)) => Ok(look(value)),
+                    _ => Err(Stop::Skip("absent")),
+                },
+                _ => self.eval(at, it).map(|value| look(&value)),
+            },
+            _ => self.eval(at, it).map(|value| look(&value)),
+        }
+    }
+
+    /// As `look`, but what is absent reads as null: `is set` asks, it writes nothing.
+    #[inline]
+    fn is_blank(&self, at: At, it: It<'_, 'e>) -> Result<bool, Stop> {
+        match self.look(at, it, View::is_blank) {
+            Err(Stop::Skip("absent")) => Ok(true),
+            other => other,
+        }
+    }
+
     fn computed(&self, op: &'e Op<'e>, it: It<'_, 'e>) -> Answer<'e> {
         Ok(match op {
             Op::It => it.cloned().unwrap_or_default(),
@@ -215,8 +240,13 @@ impl<'e> Env<'e> {
             Op::Convert { converter, to, value } => {
                 converter.convert(*to, self.eval(*value, it)?, self.current).map_err(Stop::Hold)?
             }
-            Op::Binary { op, left, right } => {
-                return self.binary(*op, self.eval(*left, it)?, self.eval(*right, it)?);
+            Op::Binary {
+                op: op @ (BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply | BinaryOp::Divide),
+                left,
+                right,
+            } => {
+                let (a, b) = (self.eval(*left, it)?, self.eval(*right, it)?);
+                arithmetic(*op, &a, &b).map_err(Stop::Hold)?
             }
             Op::Associated { quantifier, object, condition } => {
                 self.associated(*quantifier, *object, *condition, it)?
@@ -231,19 +261,22 @@ impl<'e> Env<'e> {
             Op::Not(inner) => !self.truth(*inner, it)?,
             Op::And(left, right) => self.truth(*left, it)? && self.truth(*right, it)?,
             Op::Or(left, right) => self.truth(*left, it)? || self.truth(*right, it)?,
-            Op::In { value, list } => is_in(&self.eval(*value, it)?, list),
-            Op::IsSet(inner) => !self.eval_or_null(*inner, it)?.is_blank(),
-            Op::IsBlank(inner) => self.eval_or_null(*inner, it)?.is_blank(),
-            Op::Between { value, low, high } => {
-                let (value, low) = (self.eval(*value, it)?, self.eval(*low, it)?);
-                let high = self.eval(*high, it)?;
-                compare(&value, &low).is_some_and(Ordering::is_ge)
-                    && compare(&value, &high).is_some_and(Ordering::is_le)
+            Op::In { value, list } => self.look(*value, it, |value| is_in(value, list))?,
+            Op::IsSet(inner) => !self.is_blank(*inner, it)?,
+            Op::IsBlank(inner) => self.is_blank(*inner, it)?,
+            Op::Binary { op, left, right } => {
+                self.look(*left, it, |a| self.look(*right, it, |b| holds(*op, a, b)))??
             }
-            Op::Matches { value, regex } => {
-                let value = self.eval(*value, it)?;
+            Op::Between { value, low, high } => self.look(*value, it, |value| {
+                let above =
+                    self.look(*low, it, |low| compare(value, low).is_some_and(Ordering::is_ge))?;
+                let below =
+                    self.look(*high, it, |high| compare(value, high).is_some_and(Ordering::is_le))?;
+                Ok(above && below)
+            })??,
+            Op::Matches { value, regex } => self.look(*value, it, |value| {
                 value.as_text().zip(regex.as_ref()).is_some_and(|(text, regex)| regex.is_match(text))
-            }
+            })?,
             Op::InList(list) => self.at_hand().is_some_and(|found| self.context.in_list(list, &found.kept())),
             Op::Linked { sync, arm } => {
                 self.at_hand().is_some_and(|found| self.context.is_linked(*sync, *arm, &found.kept()))
@@ -271,50 +304,21 @@ impl<'e> Env<'e> {
         ids.all(|slot| slot.is_none_or(|value| value.is_blank()))
     }
 
-    /// Like `eval`, but what is absent reads as null: `is set` asks, it writes nothing.
-    fn eval_or_null(&self, at: At, it: It<'_, 'e>) -> Answer<'e> {
-        match self.eval(at, it) {
-            Err(Stop::Skip("absent")) => Ok(View::Null),
-            other => other,
-        }
-    }
-
     fn truth(&self, at: At, it: It<'_, 'e>) -> Result<bool, Stop> {
         match self.code.op(at) {
             Some(
-                op @ (Op::Not(_) | Op::And(..) | Op::Or(..) | Op::In { .. } | Op::IsSet(_) | Op::IsBlank(_)),
+                op @ (Op::Not(_)
+                | Op::And(..)
+                | Op::Or(..)
+                | Op::In { .. }
+                | Op::IsSet(_)
+                | Op::IsBlank(_)
+                | Op::Between { .. }
+                | Op::Matches { .. }),
             ) => self.answer(op, it),
-            _ => Ok(matches!(self.eval(at, it)?, View::Bool(true))),
+            Some(op @ Op::Binary { op: asked, .. }) if !computes(*asked) => self.answer(op, it),
+            _ => self.look(at, it, |value| matches!(value, View::Bool(true))),
         }
-    }
-
-    fn binary(&self, op: BinaryOp, a: View<'e>, b: View<'e>) -> Answer<'e> {
-        Ok(match op {
-            BinaryOp::Equal => View::Bool(equal(&a, &b)),
-            BinaryOp::NotEqual => View::Bool(!equal(&a, &b)),
-            BinaryOp::Less => View::Bool(compare(&a, &b).is_some_and(Ordering::is_lt)),
-            BinaryOp::LessEqual => View::Bool(compare(&a, &b).is_some_and(Ordering::is_le)),
-            BinaryOp::Greater => View::Bool(compare(&a, &b).is_some_and(Ordering::is_gt)),
-            BinaryOp::GreaterEqual => View::Bool(compare(&a, &b).is_some_and(Ordering::is_ge)),
-            BinaryOp::In | BinaryOp::Contains => {
-                let (whole, part) = if op == BinaryOp::In { (&b, &a) } else { (&a, &b) };
-                View::Bool(match (whole, part) {
-                    (View::Set(items), View::Text(text)) => items.contains(text),
-                    (View::Text(whole), View::Text(part)) => whole.contains(&**part),
-                    _ => false,
-                })
-            }
-            BinaryOp::StartsWith => {
-                View::Bool(a.as_text().zip(b.as_text()).is_some_and(|(a, b)| a.starts_with(b)))
-            }
-            BinaryOp::EndsWith => {
-                View::Bool(a.as_text().zip(b.as_text()).is_some_and(|(a, b)| a.ends_with(b)))
-            }
-            BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply | BinaryOp::Divide => {
-                arithmetic(op, &a, &b).map_err(Stop::Hold)?
-            }
-            BinaryOp::And | BinaryOp::Or => View::Null,
-        })
     }
 
     fn map_value(&self, map: &ValueTable<'e>, value: View<'e>) -> Answer<'e> {
@@ -429,6 +433,39 @@ impl<'e> Env<'e> {
             Quantifier::No => View::Bool(count == 0),
             Quantifier::Count => View::Number(Decimal::from(count)),
         })
+    }
+}
+
+/// Whether an operator gives a number.
+fn computes(op: BinaryOp) -> bool {
+    matches!(op, BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply | BinaryOp::Divide)
+}
+
+/// What an operator that compares says of two values.
+fn holds(op: BinaryOp, a: &View<'_>, b: &View<'_>) -> bool {
+    match op {
+        BinaryOp::Equal => equal(a, b),
+        BinaryOp::NotEqual => !equal(a, b),
+        BinaryOp::Less => compare(a, b).is_some_and(Ordering::is_lt),
+        BinaryOp::LessEqual => compare(a, b).is_some_and(Ordering::is_le),
+        BinaryOp::Greater => compare(a, b).is_some_and(Ordering::is_gt),
+        BinaryOp::GreaterEqual => compare(a, b).is_some_and(Ordering::is_ge),
+        BinaryOp::In | BinaryOp::Contains => {
+            let (whole, part) = if op == BinaryOp::In { (b, a) } else { (a, b) };
+            match (whole, part) {
+                (View::Set(items), View::Text(text)) => items.contains(text),
+                (View::Text(whole), View::Text(part)) => whole.contains(&**part),
+                _ => false,
+            }
+        }
+        BinaryOp::StartsWith => a.as_text().zip(b.as_text()).is_some_and(|(a, b)| a.starts_with(b)),
+        BinaryOp::EndsWith => a.as_text().zip(b.as_text()).is_some_and(|(a, b)| a.ends_with(b)),
+        BinaryOp::Add
+        | BinaryOp::Subtract
+        | BinaryOp::Multiply
+        | BinaryOp::Divide
+        | BinaryOp::And
+        | BinaryOp::Or => false,
     }
 }
 

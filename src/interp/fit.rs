@@ -6,7 +6,7 @@ use super::program::RowValue;
 use super::table::Table;
 use crate::plan::ir::{Field, Transfer};
 use crate::schema::FieldType;
-use crate::view::View;
+use crate::view::{View, end_of};
 
 /// What a field asks of a value, worked out once.
 #[derive(Debug)]
@@ -47,19 +47,48 @@ impl<'p> Fit<'p> {
         Fit { name: &field.name, rule }
     }
 
+    /// Whether a text that is not blank stays as it is.
+    pub fn keeps(&self, text: &str) -> bool {
+        match &self.rule {
+            Rule::OneOf(options) => options.has(text),
+            _ => self.keeps_length(text.len()),
+        }
+    }
+
+    /// Whether any text of so many bytes stays as it is.
+    pub fn keeps_length(&self, bytes: usize) -> bool {
+        match &self.rule {
+            Rule::Characters { max, .. } => bytes <= *max,
+            Rule::OneOf(_) => false,
+            Rule::Any | Rule::Number { .. } => true,
+        }
+    }
+
+    /// Whether a number with so many digits before and behind the point stays as it is.
+    pub fn keeps_number(&self, whole: u32, behind: u32) -> bool {
+        match &self.rule {
+            Rule::Number { scale, limit } => {
+                scale.is_none_or(|scale| behind <= scale)
+                    && limit.as_ref().is_none_or(|limit| whole <= limit.whole.min(27))
+            }
+            _ => true,
+        }
+    }
+
     pub fn fit<'e>(&self, value: View<'e>) -> RowValue<View<'e>> {
         if value.is_blank() {
             return RowValue::Value(View::Null);
         }
         match (&self.rule, value) {
             (Rule::Characters { max, cut }, View::Text(text)) => {
-                let fits = text.len() <= *max || text.char_indices().nth(*max).is_none();
-                if !fits && *cut {
-                    let part = |text: &str| text.char_indices().nth(*max).map_or(text.len(), |(end, _)| end);
-                    let text = text.part(|text| text.get(..part(text)).unwrap_or(text).trim_end());
+                let end = end_of(&text, *max);
+                if let Some(end) = end
+                    && *cut
+                {
+                    let text = text.part(|text| text.get(..end).unwrap_or(text).trim_end());
                     return RowValue::Value(View::Text(text));
                 }
-                if !fits {
+                if end.is_some() {
                     let has = text.chars().count();
                     let why = format!("{} takes {max} characters, the value has {has}", self.name);
                     return RowValue::Hold(why);

@@ -29,8 +29,10 @@ pub struct SyncProgram<'p> {
 struct ArmProgram<'p> {
     /// Left key, right key, condition; `None` for the other kinds of rules.
     keys: Vec<Option<(At, At, Option<At>)>>,
-    /// Per row: to the left, to the right.
-    rows: Vec<[Option<TransferProgram<'p>>; 2]>,
+    /// Per row its place among those to the left, and to the right.
+    rows: Vec<[Option<usize>; 2]>,
+    /// Those that write on the left, and on the right.
+    ways: [Vec<(&'p Row, TransferProgram<'p>)>; 2],
 }
 
 /// One direction of a row, prepared.
@@ -41,12 +43,54 @@ pub struct TransferProgram<'p> {
     /// Index of the field that is written.
     field: usize,
     fit: Option<Fit<'p>>,
+    /// Index of the other side's field, when its value is all that is asked for.
+    copies: Option<usize>,
 }
 
-impl TransferProgram<'_> {
+impl<'p> TransferProgram<'p> {
+    /// The way of a row towards a side, when it has one.
+    fn new(code: &mut Code<'p>, sync: &'p Sync, arm: &'p Arm, row: &'p Row, to: Side) -> Option<Self> {
+        let (object, field, transfer) = match to {
+            Side::Left => (sync.left, row.left?, row.to_left.as_ref()?),
+            Side::Right => (arm.right, row.right?, row.to_right.as_ref()?),
+        };
+        let found = code.plan.object(object).and_then(|object| object.fields.get(field.index()));
+        let copies = match transfer.expr {
+            Expr::Field { side, field } if side != to && transfer.when.is_none() => Some(field.index()),
+            _ => None,
+        };
+        Some(TransferProgram {
+            when: transfer.when.as_ref().map(|when| code.add(when)),
+            expr: code.add(&transfer.expr),
+            field: field.index(),
+            fit: found.map(|found| Fit::new(found, transfer)),
+            copies,
+        })
+    }
+
     /// Index of the field that is written.
     pub fn field(&self) -> usize {
         self.field
+    }
+
+    /// Index of the other side's field, when the row does nothing but copy it.
+    pub fn copies(&self) -> Option<usize> {
+        self.copies
+    }
+
+    /// Whether the field takes a text, not blank, without a change.
+    pub fn keeps(&self, text: &str) -> bool {
+        self.fit.as_ref().is_none_or(|fit| fit.keeps(text))
+    }
+
+    /// Whether it takes any text of so many bytes.
+    pub fn keeps_length(&self, bytes: usize) -> bool {
+        self.fit.as_ref().is_none_or(|fit| fit.keeps_length(bytes))
+    }
+
+    /// Whether it takes a number with so many digits before and behind the point.
+    pub fn keeps_number(&self, whole: u32, behind: u32) -> bool {
+        self.fit.as_ref().is_none_or(|fit| fit.keeps_number(whole, behind))
     }
 }
 
@@ -304,19 +348,18 @@ impl<'p> SyncProgram<'p> {
         target: Option<&Record>,
     ) -> RowValue {
         let index = arm.rows.iter().position(|known| std::ptr::eq(known, row));
-        let Some(program) =
-            index.and_then(|index| self.arm_program(arm)?.rows.get(index)?.get(at(to))?.as_ref())
-        else {
-            return RowValue::Skip("direction");
-        };
+        let program = index.and_then(|index| {
+            let arm = self.arm_program(arm)?;
+            let place = *arm.rows.get(index)?.get(at(to))?;
+            arm.ways.get(at(to))?.get(place?)
+        });
+        let Some((_, program)) = program else { return RowValue::Skip("direction") };
         self.carry(context, program, to, Source::Record(source), target).kept()
     }
 
     /// The prepared rows of an arm that write on side `to`, in order.
-    pub fn transfers(&self, arm: usize, to: Side) -> impl Iterator<Item = (&'p Row, &TransferProgram<'p>)> {
-        let rows = self.sync.arms.get(arm).into_iter().flat_map(|arm| &arm.rows);
-        let programs = self.arms.get(arm).into_iter().flat_map(|arm| &arm.rows);
-        rows.zip(programs).filter_map(move |(row, program)| Some((row, program.get(at(to))?.as_ref()?)))
+    pub fn transfers(&self, arm: usize, to: Side) -> &[(&'p Row, TransferProgram<'p>)] {
+        self.arms.get(arm).and_then(|arm| arm.ways.get(at(to))).map_or(&[], Vec::as_slice)
     }
 
     /// As `transfer`, of a record that may not be kept.
@@ -416,25 +459,16 @@ impl<'p> ArmProgram<'p> {
                 _ => None,
             });
         }
-        let mut rows = Vec::new();
+        let (mut rows, mut to_left, mut to_right) = (Vec::new(), Vec::new(), Vec::new());
         for row in &arm.rows {
-            let mut prepared =
-                |object, field: Option<crate::plan::ir::FieldId>, transfer: &'p Option<Transfer>| {
-                    let (field, transfer) = (field?, transfer.as_ref()?);
-                    let found = code.plan.object(object).and_then(|object| object.fields.get(field.index()));
-                    Some(TransferProgram {
-                        when: transfer.when.as_ref().map(|when| code.add(when)),
-                        expr: code.add(&transfer.expr),
-                        field: field.index(),
-                        fit: found.map(|found| Fit::new(found, transfer)),
-                    })
-                };
-            rows.push([
-                prepared(sync.left, row.left, &row.to_left),
-                prepared(arm.right, row.right, &row.to_right),
-            ]);
+            let mut place = |side, way: &mut Vec<_>| {
+                let program = TransferProgram::new(code, sync, arm, row, side)?;
+                way.push((row, program));
+                Some(way.len() - 1)
+            };
+            rows.push([place(Side::Left, &mut to_left), place(Side::Right, &mut to_right)]);
         }
-        ArmProgram { keys, rows }
+        ArmProgram { keys, rows, ways: [to_left, to_right] }
     }
 }
 

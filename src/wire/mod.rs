@@ -14,7 +14,7 @@ use crate::view::{Text, View};
 
 mod text;
 
-pub use text::number;
+pub use text::{digits, is_date, is_instant, number};
 
 /// A value of the wire that its field can't have. Holds no record data.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -226,6 +226,11 @@ pub fn write(kind: SystemKind, ty: &FieldType, value: &View<'_>, out: &mut Vec<u
             }
             None => quoted(&at.to_string(), out),
         },
+        View::Date(date) if (0..=9999).contains(&date.year()) => {
+            out.push(b'"');
+            out.extend_from_slice(&text::day_digits(*date));
+            out.push(b'"');
+        }
         View::Set(items) => {
             out.push(b'"');
             for (index, item) in items.iter().enumerate() {
@@ -243,26 +248,30 @@ pub fn write(kind: SystemKind, ty: &FieldType, value: &View<'_>, out: &mut Vec<u
 /// The digits of a decimal, without trailing zeros.
 fn plain_number(number: Decimal, out: &mut Vec<u8>) {
     let number = if number.scale() == 0 { number } else { number.normalize() };
-    match (number.scale(), u64::try_from(number.mantissa().unsigned_abs())) {
-        (0, Ok(digits)) if digits > 0 || number.is_sign_positive() => {
-            if number.is_sign_negative() {
-                out.push(b'-');
-            }
-            let mut buffer = [0_u8; 20];
-            let mut rest = digits;
-            let mut at = buffer.len();
-            for place in buffer.iter_mut().rev() {
-                *place = b'0' + u8::try_from(rest % 10).unwrap_or(0);
-                rest /= 10;
-                at -= 1;
-                if rest == 0 {
-                    break;
-                }
-            }
-            out.extend_from_slice(buffer.get(at..).unwrap_or_default());
-        }
-        _ => out.extend_from_slice(number.normalize().to_string().as_bytes()),
+    let Ok(mut rest) = u64::try_from(number.mantissa().unsigned_abs()) else {
+        return out.extend_from_slice(number.to_string().as_bytes());
+    };
+    if number.is_sign_negative() {
+        out.push(b'-');
     }
+    // From the right; at least one digit before the point.
+    let (mut buffer, scale, mut at) = ([b'0'; 40], number.scale() as usize, 40);
+    for (count, place) in buffer.iter_mut().rev().enumerate() {
+        if count > scale + usize::from(scale > 0) && rest == 0 {
+            break;
+        }
+        at -= 1;
+        if scale > 0 && count == scale {
+            *place = b'.';
+            continue;
+        }
+        *place = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+        rest /= 10;
+        if scale == 0 && rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(buffer.get(at..).unwrap_or_default());
 }
 
 fn quoted(text: &str, out: &mut Vec<u8>) {
@@ -360,7 +369,10 @@ mod tests {
         ];
         let mut values: Vec<Value> = texts.map(Value::text).to_vec();
         for number in
-            ["0", "-0", "12", "-12.50", "1000", "12345678901234567.89", "79228162514264337593543950335"]
+            [
+            "0", "-0", "-0.0", "12", "-12.50", "1000", "0.5", "-0.05", "0.0000000000000000000000000001", "1.0000000000000000001",
+            "10.01", "12345678901234567.89", "18446744073709551615", "79228162514264337593543950335",
+        ]
         {
             values.push(Value::Number(number.parse().unwrap()));
         }

@@ -41,6 +41,48 @@ pub fn number(text: &str) -> Option<Decimal> {
     Some(Decimal::new(if negative { -value } else { value }, scale))
 }
 
+/// The digits before and behind the point of a number that is spelled as one is written: no zeros that say nothing,
+/// no minus before zero, at most 18 digits.
+pub fn digits(text: &str) -> Option<(u32, u32)> {
+    let digits = text.as_bytes().strip_prefix(b"-").unwrap_or(text.as_bytes());
+    let [first, rest @ ..] = digits else { return None };
+    if !first.is_ascii_digit() || rest.len() > 17 {
+        return None;
+    }
+    let whole = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if *first == b'0' && whole > 0 {
+        return None;
+    }
+    let behind = match rest.get(whole..)? {
+        [] if text.len() > digits.len() && *first == b'0' => return None,
+        [] => 0,
+        [b'.', behind @ .., b'1'..=b'9'] if behind.iter().all(u8::is_ascii_digit) => behind.len() + 1,
+        _ => return None,
+    };
+    Some((u32::try_from(whole + 1).ok()?, u32::try_from(behind).ok()?))
+}
+
+/// A day of a year with four digits as it is written.
+pub fn day_digits(date: Date) -> [u8; 10] {
+    let pair = |number: i16| {
+        let number = u8::try_from(number.rem_euclid(100)).unwrap_or(0);
+        [b'0' + number / 10, b'0' + number % 10]
+    };
+    let ([a, b], [c, d]) = (pair(date.year() / 100), pair(date.year()));
+    let ([e, f], [g, h]) = (pair(date.month().into()), pair(date.day().into()));
+    [a, b, c, d, b'-', e, f, b'-', g, h]
+}
+
+/// Whether a text is a day as it is written: `2026-01-31`.
+pub fn is_date(text: &str) -> bool {
+    date(text.as_bytes()).is_some()
+}
+
+/// Whether a text is a point in time as it is written: `2026-01-31T10:00:00.123Z`.
+pub fn is_instant(text: &str) -> bool {
+    text.len() == 24 && text.ends_with('Z') && text < "9999" && instant(text).is_some()
+}
+
 fn pair(bytes: &[u8]) -> Option<i8> {
     match bytes {
         [a @ b'0'..=b'9', b @ b'0'..=b'9'] => i8::try_from((a - b'0') * 10 + (b - b'0')).ok(),
