@@ -12,9 +12,9 @@ use crate::wire::Raw;
 /// Where a key's value goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    Slot(usize),
+    Slot(u32),
     /// Salesforce: the parent of fields such as `Owner.Email`; index into `Keys::parents`.
-    Parent(usize),
+    Parent(u32),
     Id,
     Properties,
     /// `results` or `records`: a page of records.
@@ -58,7 +58,7 @@ impl Keys {
             match field.name.split_once('.') {
                 Some((head, rest)) if kind == SystemKind::Salesforce => {
                     let at = heads.iter().position(|known| known == head).unwrap_or_else(|| {
-                        top.add(head, Place::Parent(heads.len()));
+                        top.add(head, Place::Parent(small(heads.len())));
                         heads.push(head.to_owned());
                         parents.push(Vec::new());
                         heads.len() - 1
@@ -67,8 +67,8 @@ impl Keys {
                         parent.push((index, rest.to_owned()));
                     }
                 }
-                _ if kind == SystemKind::Hubspot => nested.add(&field.name, Place::Slot(index)),
-                _ => top.add(&field.name, Place::Slot(index)),
+                _ if kind == SystemKind::Hubspot => nested.add(&field.name, Place::Slot(small(index))),
+                _ => top.add(&field.name, Place::Slot(small(index))),
             }
         }
         let fixed: &[(&str, Place)] = match kind {
@@ -114,7 +114,7 @@ impl Keys {
                     self.properties(scan, found)?;
                 }
                 _ => {
-                    let from = scan.at;
+                    let from = scan.at();
                     let raw = scan.raw()?;
                     self.put(first, raw, scan.since(from), found);
                     if let Some(second) = second {
@@ -151,9 +151,9 @@ impl Keys {
         match place {
             Place::Slot(index) => slot(index, raw, found),
             Place::Parent(index) => {
-                for (index, rest) in self.parents.get(index).into_iter().flatten() {
+                for (index, rest) in self.parents.get(index as usize).into_iter().flatten() {
                     if let Some(raw) = within(raw, rest) {
-                        slot(*index, raw, found);
+                        slot(small(*index), raw, found);
                     }
                 }
             }
@@ -166,8 +166,14 @@ impl Keys {
     }
 }
 
-#[inline]
-fn slot<'a>(index: usize, raw: Raw<'a>, found: &mut Found<'a>) {
+/// A plan has far fewer fields.
+fn small(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
+}
+
+#[inline(always)]
+fn slot<'a>(index: u32, raw: Raw<'a>, found: &mut Found<'a>) {
+    let index = index as usize;
     if let Some(slot) = found.slots.get_mut(index) {
         if slot.is_some() {
             found.twice = Some(index);
@@ -181,11 +187,11 @@ fn opens(scan: &mut Scan<'_>) -> Result<bool, Wrong> {
     if scan.byte() != b'{' {
         return Err(scan.wrong("a record (a JSON object) is expected"));
     }
-    scan.at += 1;
+    scan.pass(1);
     scan.space();
     let empty = scan.byte() == b'}';
     if empty {
-        scan.at += 1;
+        scan.pass(1);
         scan.space();
     }
     Ok(!empty)
@@ -205,7 +211,7 @@ fn within<'a>(raw: Raw<'a>, path: &str) -> Option<Raw<'a>> {
 
 /// A member of a valid object by its name; the last one of this name.
 pub fn member<'a>(object: &'a str, name: &str) -> Option<Raw<'a>> {
-    let (mut scan, mut last) = (Scan::new(object, 0), None);
+    let (mut scan, mut last) = (Scan::new(object), None);
     if !opens(&mut scan).ok()? {
         return None;
     }

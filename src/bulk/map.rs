@@ -143,9 +143,9 @@ impl<'p> Mapping<'p> {
         work: &mut Work,
         done: &mut Done,
     ) {
-        let (mut scan, mut record, mut line) = (Scan::new(text, 0), Record::default(), 0);
-        while scan.at < text.len() {
-            let from = scan.at;
+        let (mut scan, mut record, mut line) = (Scan::new(text), Record::default(), 0);
+        while !scan.rest().is_empty() {
+            let from = scan.at();
             let number = numbers(line);
             line += 1;
             scan.space();
@@ -154,11 +154,10 @@ impl<'p> Mapping<'p> {
                 if let Err(wrong) = read {
                     done.tally.read += 1;
                     done.bad(number, None, None, "invalid-json", told(wrong, from));
-                    let rest = text.as_bytes().get(scan.at..).unwrap_or_default();
-                    scan.at += memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+                    scan.pass(memchr::memchr(b'\n', scan.rest()).unwrap_or(scan.rest().len()));
                 }
             }
-            scan.at += 1;
+            scan.pass(1);
         }
     }
 
@@ -173,14 +172,14 @@ impl<'p> Mapping<'p> {
     ) -> Result<(), Wrong> {
         let Some(keys) = work.keys.first_mut() else { return Ok(()) };
         if scan.byte() == b'[' {
-            let from = scan.at;
+            let from = scan.at();
             scan.value()?;
             let list = scan.since(from);
             ends(scan)?;
             self.list(context, number, list, record, work, done);
             return Ok(());
         }
-        let from = scan.at;
+        let from = scan.at();
         keys.read(scan, &mut record.found)?;
         let text = scan.since(from);
         ends(scan)?;
@@ -201,13 +200,14 @@ impl<'p> Mapping<'p> {
         work: &mut Work,
         done: &mut Done,
     ) {
-        let mut scan = Scan::new(list, 1);
+        let mut scan = Scan::new(list);
+        scan.pass(1);
         scan.space();
         if scan.byte() == b']' {
             return;
         }
         loop {
-            let from = scan.at;
+            let from = scan.at();
             let Some(keys) = work.keys.first_mut() else { return };
             match keys.read(&mut scan, &mut record.found) {
                 Ok(()) => {
@@ -217,7 +217,8 @@ impl<'p> Mapping<'p> {
                 Err(wrong) => {
                     done.tally.read += 1;
                     done.bad(number, None, None, "invalid-json", told(wrong, 0));
-                    scan.at = from;
+                    scan = Scan::new(list);
+                    scan.pass(from);
                     if scan.value().is_err() {
                         return;
                     }
@@ -255,7 +256,7 @@ impl<'p> Mapping<'p> {
             return done.bad(number, Some(&id), None, "other-object", detail);
         };
         if at > 0 {
-            let mut scan = Scan::new(text, 0);
+            let mut scan = Scan::new(text);
             let Some(keys) = work.keys.get_mut(at) else { return };
             if keys.read(&mut scan, &mut record.found).is_err() {
                 return;

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use wide::u8x16;
+
 use super::fields::Place;
 use super::walk::{Scan, Wrong};
 
@@ -21,41 +23,56 @@ pub struct Shape {
 
 #[derive(Debug, Clone)]
 struct Step {
-    /// The key with quotation marks and colon: its first 32 bytes, with masks of those that count, and the others.
-    head: [(u128, u128); 2],
+    /// The key with quotation marks and colon: its first 32 bytes, with a bit for each that counts.
+    head: [Part; 2],
+    /// The bytes behind them.
     rest: Vec<u8>,
     length: usize,
     places: Places,
     next: usize,
 }
 
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    bytes: [u8; 16],
+    bits: u32,
+}
+
 pub type Places = (Place, Option<Place>);
+
+impl Part {
+    fn new(written: &[u8]) -> Self {
+        let mut bytes = [0_u8; 16];
+        let mut bits = 0;
+        for (number, (byte, place)) in written.iter().zip(&mut bytes).enumerate() {
+            *place = *byte;
+            bits |= 1 << number;
+        }
+        Part { bytes, bits }
+    }
+
+    #[inline(always)]
+    fn stands_at(&self, rest: &[u8]) -> bool {
+        rest.first_chunk().is_some_and(|block| {
+            u8x16::new(*block).simd_eq(u8x16::new(self.bytes)).to_bitmask() & self.bits == self.bits
+        })
+    }
+}
 
 impl Step {
     fn new(key: &str, places: Places) -> Self {
         let written = [serde_json::to_string(key).unwrap_or_default().as_bytes(), b":"].concat();
-        let word = |from: usize| {
-            let (mut bytes, mut mask) = ([0_u8; 16], [0_u8; 16]);
-            let part = written.get(from..).unwrap_or_default();
-            for ((byte, place), mask) in part.iter().zip(&mut bytes).zip(&mut mask) {
-                *place = *byte;
-                *mask = 0xff;
-            }
-            (u128::from_le_bytes(bytes), u128::from_le_bytes(mask))
-        };
-        let rest = written.get(32..).unwrap_or_default().to_vec();
-        Step { head: [word(0), word(16)], rest, length: written.len(), places, next: FIRST }
+        let behind = |from: usize| written.get(from..).unwrap_or_default();
+        let head = [Part::new(&written), Part::new(behind(16))];
+        Step { head, rest: behind(32).to_vec(), length: written.len(), places, next: FIRST }
     }
 
-    #[inline]
-    fn stands_at(&self, scan: &Scan<'_>) -> bool {
-        let [first, second] = self.head;
-        let same = |ahead, (bytes, mask): (u128, u128)| {
-            scan.block(ahead).is_some_and(|block| (u128::from_le_bytes(block) ^ bytes) & mask == 0)
-        };
-        same(0, first)
-            && (self.length <= 16 || same(16, second))
-            && (self.rest.is_empty() || scan.rest(32, self.rest.len()) == Some(&self.rest))
+    #[inline(always)]
+    fn stands_at(&self, rest: &[u8]) -> bool {
+        let [first, second] = &self.head;
+        first.stands_at(rest)
+            && (self.length <= 16 || (second.stands_at(rest.get(16..).unwrap_or_default())))
+            && (self.length <= 32 || rest.get(32..).is_some_and(|rest| rest.starts_with(&self.rest)))
     }
 }
 
@@ -81,14 +98,14 @@ impl Shape {
     }
 
     /// Passes a key and its colon. `last` is the step of the key before; the places of this one come back.
-    #[inline]
+    #[inline(always)]
     pub fn key(&mut self, scan: &mut Scan<'_>, last: &mut usize) -> Result<Places, Wrong> {
         let expected = self.steps.get(*last).map_or(FIRST, |step| step.next);
         if let Some(step) = self.steps.get(expected)
             && expected != FIRST
-            && step.stands_at(scan)
+            && step.stands_at(scan.rest())
         {
-            scan.at += step.length;
+            scan.pass(step.length);
             scan.space();
             *last = expected;
             return Ok(step.places);
@@ -96,11 +113,12 @@ impl Shape {
         self.other(scan, last)
     }
 
+    #[cold]
     fn other(&mut self, scan: &mut Scan<'_>, last: &mut usize) -> Result<Places, Wrong> {
         if scan.byte() != b'"' {
             return Err(scan.wrong("a key is expected"));
         }
-        let from = scan.at;
+        let from = scan.at();
         let escapes = scan.string()?;
         let written = scan.since(from);
         scan.colon()?;

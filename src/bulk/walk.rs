@@ -21,115 +21,132 @@ pub struct Wrong {
 #[derive(Debug, Clone)]
 pub struct Scan<'a> {
     text: &'a str,
-    pub at: usize,
+    /// From the place on.
+    rest: &'a [u8],
 }
 
 impl<'a> Scan<'a> {
-    pub fn new(text: &'a str, at: usize) -> Self {
-        Scan { text, at }
+    pub fn new(text: &'a str) -> Self {
+        Scan { text, rest: text.as_bytes() }
+    }
+
+    /// Bytes before the place.
+    #[inline(always)]
+    pub fn at(&self) -> usize {
+        self.text.len() - self.rest.len()
+    }
+
+    pub fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// Goes on by some bytes, at most to the end.
+    #[inline(always)]
+    pub fn pass(&mut self, bytes: usize) {
+        self.rest = self.rest.get(bytes..).unwrap_or_default();
     }
 
     /// The byte at hand; behind the text stands a line end.
-    #[inline]
+    #[inline(always)]
     pub fn byte(&self) -> u8 {
-        self.text.as_bytes().get(self.at).copied().unwrap_or(b'\n')
+        self.rest.first().copied().unwrap_or(b'\n')
     }
 
-    /// The sixteen bytes from here on.
-    #[inline]
-    pub fn block(&self, ahead: usize) -> Option<[u8; 16]> {
-        self.text.as_bytes().get(self.at + ahead..)?.first_chunk().copied()
-    }
-
-    pub fn rest(&self, ahead: usize, length: usize) -> Option<&'a [u8]> {
-        self.text.as_bytes().get(self.at + ahead..self.at + ahead + length)
-    }
-
+    #[inline(always)]
     pub fn since(&self, from: usize) -> &'a str {
-        self.text.get(from..self.at).unwrap_or_default()
+        self.text.get(from..self.at()).unwrap_or_default()
     }
 
+    #[cold]
     pub fn wrong(&self, why: &'static str) -> Wrong {
-        let at_end = self.at >= self.text.len() || self.byte() == b'\n';
-        Wrong { at: self.at, why: if at_end { "the line ends too early" } else { why } }
+        let why = if self.byte() == b'\n' { "the line ends too early" } else { why };
+        Wrong { at: self.at(), why }
     }
 
     /// Passes blanks; a line end is none.
-    #[inline]
+    #[inline(always)]
     pub fn space(&mut self) {
+        if self.byte() <= b' ' {
+            self.blanks();
+        }
+    }
+
+    #[cold]
+    fn blanks(&mut self) {
         while matches!(self.byte(), b' ' | b'\t' | b'\r') {
-            self.at += 1;
+            self.pass(1);
         }
     }
 
     /// Passes a text whose quotation mark is at hand; whether it has escapes.
-    #[inline]
+    #[inline(always)]
     pub fn string(&mut self) -> Result<bool, Wrong> {
-        self.at += 1;
-        let mut escapes = false;
+        self.pass(1);
+        match self.plain() {
+            b'"' => {
+                self.pass(1);
+                Ok(false)
+            }
+            _ => self.escapes(),
+        }
+    }
+
+    #[cold]
+    fn escapes(&mut self) -> Result<bool, Wrong> {
         loop {
-            self.plain();
-            match self.byte() {
+            match self.plain() {
                 b'"' => {
-                    self.at += 1;
-                    return Ok(escapes);
+                    self.pass(1);
+                    return Ok(true);
                 }
-                b'\\' => {
-                    escapes = true;
-                    self.escape()?;
-                }
+                b'\\' => self.escape()?,
                 _ => return Err(self.wrong("a control character in a text")),
             }
         }
     }
 
-    /// Passes everything up to a quotation mark, backslash, control character or the end.
-    #[inline]
-    fn plain(&mut self) {
-        while let Some(block) = self.block(0) {
-            let block = u8x16::new(block);
+    /// Passes everything up to a quotation mark, backslash, control character or the end, which is given.
+    #[inline(always)]
+    fn plain(&mut self) -> u8 {
+        while let Some(bytes) = self.rest.first_chunk::<16>() {
+            let block = u8x16::new(*bytes);
             let ends = block.simd_eq(u8x16::splat(b'"'))
                 | block.simd_eq(u8x16::splat(b'\\'))
                 | block.min(u8x16::splat(0x1f)).simd_eq(block);
             let mask = ends.to_bitmask();
             if mask != 0 {
-                self.at += mask.trailing_zeros() as usize;
-                return;
+                self.pass(mask.trailing_zeros() as usize);
+                return self.byte();
             }
-            self.at += 16;
+            self.pass(16);
         }
-        let tail = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        let end = tail.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..0x20));
-        self.at += end.unwrap_or(tail.len());
+        let end = self.rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..0x20));
+        self.pass(end.unwrap_or(self.rest.len()));
+        self.byte()
     }
 
     fn escape(&mut self) -> Result<(), Wrong> {
-        self.at += 1;
+        self.pass(1);
         match self.byte() {
-            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => {
-                self.at += 1;
-                Ok(())
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.pass(1),
+            b'u' if self.rest.get(1..5).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) => {
+                self.pass(5);
             }
-            b'u' if self.rest(1, 4).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) => {
-                self.at += 5;
-                Ok(())
-            }
-            _ => Err(self.wrong("an escape that JSON does not have")),
+            _ => return Err(self.wrong("an escape that JSON does not have")),
         }
+        Ok(())
     }
 
     /// Passes any value and gives it.
-    #[inline]
+    #[inline(always)]
     pub fn raw(&mut self) -> Result<Raw<'a>, Wrong> {
-        let from = self.at;
+        let from = self.at();
         match self.byte() {
             b'"' => {
-                let escapes = self.string()?;
-                let whole = self.since(from);
-                Ok(match whole.get(1..whole.len() - 1) {
-                    Some(text) if !escapes => Raw::Plain(text),
-                    _ => Raw::Escaped(whole),
-                })
+                if self.string()? {
+                    return Ok(Raw::Escaped(self.since(from)));
+                }
+                Ok(Raw::Plain(self.text.get(from + 1..self.at() - 1).unwrap_or_default()))
             }
             b'n' => self.word(b"null").map(|()| Raw::Null),
             _ => {
@@ -140,7 +157,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Passes any value.
-    #[inline]
+    #[inline(always)]
     pub fn value(&mut self) -> Result<(), Wrong> {
         match self.byte() {
             b'"' => self.string().map(|_| ()),
@@ -150,6 +167,7 @@ impl<'a> Scan<'a> {
         }
     }
 
+    #[cold]
     fn scalar(&mut self) -> Result<(), Wrong> {
         match self.byte() {
             b'"' => self.string().map(|_| ()),
@@ -161,42 +179,46 @@ impl<'a> Scan<'a> {
         }
     }
 
-    fn word(&mut self, word: &'static [u8]) -> Result<(), Wrong> {
-        if self.rest(0, word.len()) != Some(word) {
+    #[inline(always)]
+    fn word<const N: usize>(&mut self, word: &[u8; N]) -> Result<(), Wrong> {
+        if self.rest.first_chunk() != Some(word) {
             return Err(self.wrong("a value is expected"));
         }
-        self.at += word.len();
+        self.pass(N);
         Ok(())
     }
 
     fn number(&mut self) -> Result<(), Wrong> {
-        self.at += usize::from(self.byte() == b'-');
+        self.pass(usize::from(self.byte() == b'-'));
         if self.byte() == b'0' {
-            self.at += 1;
+            self.pass(1);
         } else {
             self.digits()?;
         }
         if self.byte() == b'.' {
-            self.at += 1;
+            self.pass(1);
             self.digits()?;
         }
         if matches!(self.byte(), b'e' | b'E') {
-            self.at += 1;
-            self.at += usize::from(matches!(self.byte(), b'+' | b'-'));
+            self.pass(1);
+            self.pass(usize::from(matches!(self.byte(), b'+' | b'-')));
             self.digits()?;
         }
         Ok(())
     }
 
     fn digits(&mut self) -> Result<(), Wrong> {
-        let from = self.at;
-        while self.byte().is_ascii_digit() {
-            self.at += 1;
+        if !self.byte().is_ascii_digit() {
+            return Err(self.wrong("a digit is expected"));
         }
-        if from == self.at { Err(self.wrong("a digit is expected")) } else { Ok(()) }
+        while self.byte().is_ascii_digit() {
+            self.pass(1);
+        }
+        Ok(())
     }
 
     /// Passes an array or object. A bit for each level that is open: 1 = an object.
+    #[cold]
     fn nested(&mut self) -> Result<(), Wrong> {
         let (mut open, mut depth) = (0_u128, 0_u32);
         loop {
@@ -206,7 +228,7 @@ impl<'a> Scan<'a> {
                     if depth == DEEPEST {
                         return Err(self.wrong("nested too deep"));
                     }
-                    self.at += 1;
+                    self.pass(1);
                     self.space();
                     depth += 1;
                     open = open << 1 | u128::from(bracket == b'{');
@@ -232,7 +254,7 @@ impl<'a> Scan<'a> {
                     b',' => break,
                     _ => return Err(self.wrong("a comma or a closing bracket is expected")),
                 }
-                self.at += 1;
+                self.pass(1);
                 open >>= 1;
                 depth -= 1;
                 if depth == 0 {
@@ -240,7 +262,7 @@ impl<'a> Scan<'a> {
                 }
                 self.space();
             }
-            self.at += 1;
+            self.pass(1);
             self.space();
             if open & 1 == 1 {
                 self.key()?;
@@ -257,26 +279,26 @@ impl<'a> Scan<'a> {
         self.colon()
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn colon(&mut self) -> Result<(), Wrong> {
         self.space();
         if self.byte() != b':' {
             return Err(self.wrong("a colon is expected"));
         }
-        self.at += 1;
+        self.pass(1);
         self.space();
         Ok(())
     }
 
     /// Behind a value of an object or array: passes the comma, or the closing bracket and says so.
-    #[inline]
+    #[inline(always)]
     pub fn closes(&mut self, bracket: u8) -> Result<bool, Wrong> {
         self.space();
         let byte = self.byte();
         if byte != b',' && byte != bracket {
             return Err(self.wrong("a comma or a closing bracket is expected"));
         }
-        self.at += 1;
+        self.pass(1);
         self.space();
         Ok(byte == bracket)
     }
@@ -289,11 +311,11 @@ mod tests {
     use serde::de::IgnoredAny;
 
     fn accepts(text: &str) -> bool {
-        let mut scan = Scan::new(text, 0);
+        let mut scan = Scan::new(text);
         scan.space();
         scan.value().is_ok() && {
             scan.space();
-            scan.at == text.len()
+            scan.rest().is_empty()
         }
     }
 
