@@ -84,6 +84,8 @@ pub struct Work {
 struct Record<'a> {
     found: Found<'a>,
     fields: Slots<'a>,
+    /// The slots that hold something.
+    filled: Vec<usize>,
 }
 
 impl<'p> Mapping<'p> {
@@ -280,8 +282,7 @@ impl<'p> Mapping<'p> {
         record: &mut Record<'_>,
         done: &mut Done,
     ) {
-        record.fields.slots.clear();
-        record.fields.slots.resize_with(source.object.fields.len(), || None);
+        record.empty(source.object.fields.len());
         source.decode(&source.early, record, number, done);
         match self.program.passes(context, self.from, Fields::Slots(&record.fields)) {
             FilterOutcome::In => {
@@ -356,6 +357,17 @@ impl<'p> Mapping<'p> {
     }
 }
 
+impl Record<'_> {
+    fn empty(&mut self, slots: usize) {
+        for index in self.filled.drain(..) {
+            if let Some(slot) = self.fields.slots.get_mut(index) {
+                *slot = None;
+            }
+        }
+        self.fields.slots.resize_with(slots, || None);
+    }
+}
+
 impl Source<'_> {
     fn decode(&self, which: &[usize], record: &mut Record<'_>, line: u64, done: &mut Done) {
         for index in which {
@@ -365,6 +377,7 @@ impl Source<'_> {
                 Ok(value) => {
                     if let Some(slot) = record.fields.slots.get_mut(*index) {
                         *slot = Some(value);
+                        record.filled.push(*index);
                     }
                 }
                 // Nothing is known then: the field stays absent.

@@ -3,9 +3,7 @@
 //! Invariant: what is passed over is valid JSON as RFC 8259 has it, in one line, at most [`DEEPEST`] levels deep. The
 //! text is known to be UTF-8.
 
-use wide::u8x16;
-
-use crate::wire::Raw;
+use crate::wire::{Raw, special};
 
 /// Levels of arrays and objects inside each other.
 pub const DEEPEST: u32 = 127;
@@ -108,20 +106,7 @@ impl<'a> Scan<'a> {
     /// Passes everything up to a quotation mark, backslash, control character or the end, which is given.
     #[inline(always)]
     fn plain(&mut self) -> u8 {
-        while let Some(bytes) = self.rest.first_chunk::<16>() {
-            let block = u8x16::new(*bytes);
-            let ends = block.simd_eq(u8x16::splat(b'"'))
-                | block.simd_eq(u8x16::splat(b'\\'))
-                | block.min(u8x16::splat(0x1f)).simd_eq(block);
-            let mask = ends.to_bitmask();
-            if mask != 0 {
-                self.pass(mask.trailing_zeros() as usize);
-                return self.byte();
-            }
-            self.pass(16);
-        }
-        let end = self.rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..0x20));
-        self.pass(end.unwrap_or(self.rest.len()));
+        self.pass(special(self.rest));
         self.byte()
     }
 

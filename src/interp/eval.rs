@@ -92,6 +92,7 @@ pub enum Source<'e> {
 }
 
 impl<'e> Source<'e> {
+    #[inline]
     pub fn slot(self, index: usize) -> Option<View<'e>> {
         match self {
             Source::Record(record) => record.slot(index).map(Value::view),
@@ -145,6 +146,7 @@ impl<'e> Env<'e> {
         }
     }
 
+    #[inline(always)]
     pub fn value(&self, at: At) -> Answer<'e> {
         self.eval(at, None)
     }
@@ -154,7 +156,7 @@ impl<'e> Env<'e> {
     }
 
     /// Most operations are fields and literals: those are answered without the frame that the others need.
-    #[inline]
+    #[inline(always)]
     pub fn eval(&self, at: At, it: It<'_, 'e>) -> Answer<'e> {
         match self.code.op(at) {
             Some(Op::Literal(value)) => Ok(value.again()),

@@ -75,6 +75,7 @@ impl<'p> Fit<'p> {
         }
     }
 
+    #[inline(always)]
     pub fn fit<'e>(&self, value: View<'e>) -> RowValue<View<'e>> {
         if value.is_blank() {
             return RowValue::Value(View::Null);

@@ -363,6 +363,7 @@ impl<'p> SyncProgram<'p> {
     }
 
     /// As `transfer`, of a record that may not be kept.
+    #[inline(always)]
     pub fn carry<'e>(
         &'e self,
         context: &'e dyn Context,

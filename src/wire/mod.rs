@@ -14,7 +14,7 @@ use crate::view::{Text, View};
 
 mod text;
 
-pub use text::{digits, is_date, is_instant, number};
+pub use text::{digits, is_date, is_instant, number, special};
 
 /// A value of the wire that its field can't have. Holds no record data.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -69,7 +69,10 @@ pub fn decode_view<'a>(kind: SystemKind, ty: &FieldType, raw: Raw<'a>) -> Result
         Raw::Null | Raw::Plain("") => Ok(View::Null),
         Raw::Plain(text) => text_view(ty, Text::Slice(text)),
         Raw::Escaped(json) => {
-            let text: String = serde_json::from_str(json).map_err(|_| wrong())?;
+            let text = match text::unescaped(json) {
+                Some(text) => text,
+                None => serde_json::from_str(json).map_err(|_| wrong())?,
+            };
             if text.is_empty() { Ok(View::Null) } else { text_view(ty, Text::New(text)) }
         }
         Raw::Other("true") if *ty == FieldType::Bool => Ok(View::Bool(true)),
@@ -282,45 +285,25 @@ fn quoted(text: &str, out: &mut Vec<u8>) {
 
 /// The inside of a JSON text, escaped as `serde_json` does it.
 fn escaped(text: &str, out: &mut Vec<u8>) {
-    let bytes = text.as_bytes();
-    let mut from = 0;
-    while let Some(at) = bytes.get(from..).and_then(next_escape) {
-        out.extend_from_slice(bytes.get(from..from + at).unwrap_or_default());
-        let short = match bytes.get(from + at) {
-            Some(b'"') => b'"',
-            Some(b'\\') => b'\\',
-            Some(8) => b'b',
-            Some(9) => b't',
-            Some(10) => b'n',
-            Some(12) => b'f',
-            Some(13) => b'r',
-            other => {
-                let byte = *other.unwrap_or(&0);
-                out.extend_from_slice(b"\\u00");
-                out.extend(
-                    [byte >> 4, byte & 15].map(|digit| digit + if digit < 10 { b'0' } else { b'a' - 10 }),
-                );
-                from += at + 1;
-                continue;
+    let mut rest = text.as_bytes();
+    loop {
+        let (plain, behind) = rest.split_at(special(rest));
+        out.extend_from_slice(plain);
+        let Some((byte, behind)) = behind.split_first() else { return };
+        match byte {
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', *byte]),
+            8 => out.extend_from_slice(b"\\b"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            12 => out.extend_from_slice(b"\\f"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            byte => {
+                let digit = |digit: u8| digit + if digit < 10 { b'0' } else { b'a' - 10 };
+                out.extend_from_slice(&[b'\\', b'u', b'0', b'0', digit(byte >> 4), digit(byte & 15)]);
             }
-        };
-        out.extend_from_slice(&[b'\\', short]);
-        from += at + 1;
-    }
-    out.extend_from_slice(bytes.get(from..).unwrap_or_default());
-}
-
-fn next_escape(bytes: &[u8]) -> Option<usize> {
-    let needs = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
-    let mut at = 0;
-    // Blocks without branches, which the compiler turns into wide comparisons.
-    while let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk::<16>) {
-        if block.iter().fold(false, |found, byte| found | needs(byte)) {
-            break;
         }
-        at += 16;
+        rest = behind;
     }
-    Some(at + bytes.get(at..)?.iter().position(needs)?)
 }
 
 #[cfg(test)]

@@ -3,8 +3,49 @@
 
 use jiff::civil::Date;
 use rust_decimal::Decimal;
+use wide::u8x16;
 
 use crate::value::Millis;
+
+/// Where the first quotation mark, backslash or control character stands; the length when there is none.
+#[inline(always)]
+pub fn special(bytes: &[u8]) -> usize {
+    let mut rest = bytes;
+    while let Some((block, behind)) = rest.split_first_chunk::<16>() {
+        let block = u8x16::new(*block);
+        let ends = block.simd_eq(u8x16::splat(b'"'))
+            | block.simd_eq(u8x16::splat(b'\\'))
+            | block.min(u8x16::splat(0x1f)).simd_eq(block);
+        let mask = ends.to_bitmask();
+        if mask != 0 {
+            return bytes.len() - rest.len() + mask.trailing_zeros() as usize;
+        }
+        rest = behind;
+    }
+    let end = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..0x20));
+    end.map_or(bytes.len(), |end| bytes.len() - rest.len() + end)
+}
+
+/// What a JSON text with its quotation marks says, when its escapes are the short ones; others take the long way.
+pub fn unescaped(json: &str) -> Option<String> {
+    let mut rest = json.strip_prefix('"')?.strip_suffix('"')?;
+    let mut text = String::with_capacity(rest.len());
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+        text.push_str(rest.get(..at)?);
+        text.push(match rest.as_bytes().get(at + 1)? {
+            b'n' => '\n',
+            b't' => '\t',
+            b'r' => '\r',
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            byte @ (b'"' | b'\\' | b'/') => char::from(*byte),
+            _ => return None,
+        });
+        rest = rest.get(at + 2..)?;
+    }
+    text.push_str(rest);
+    Some(text)
+}
 
 /// Up to 18 digits with an optional minus and point, without trailing zeros behind the point.
 pub fn number(text: &str) -> Option<Decimal> {
