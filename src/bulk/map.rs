@@ -106,7 +106,7 @@ impl<'p> Mapping<'p> {
             let object = plan.object(id)?;
             let kind = plan.system(object.system)?.kind;
             let arms = (0..sync.arms.len()).filter(|index| from == Side::Left || *index == arm);
-            let (copied, mut late) = read_by(&program, arms, from);
+            let (copied, mut late) = read_by(&program, arms, object, from);
             late.extend(scopes(plan, from));
             let all = 0..object.fields.len();
             let decoded = |index: &usize| early.contains(index) || late.contains(index);
@@ -328,10 +328,14 @@ impl<'p> Mapping<'p> {
         let transfers = self.program.transfers(arm, to);
         for ((_, transfer), Written { field, key, straight }) in transfers.iter().zip(&target.rows) {
             let key = key.get(usize::from(done.out.len() == body)..).unwrap_or_default();
-            if let Some(straight) = straight
-                && source.copied(straight, transfer, key, number, record, done)
-            {
-                continue;
+            if let Some(straight) = straight {
+                // What was not read says nothing.
+                let raw = record.found.slots.get(straight.field).copied().flatten();
+                let Some(raw) = raw else { continue };
+                if straight.write(&self.program, transfer, raw, key, &mut done.out) != Went::Unclear {
+                    continue;
+                }
+                source.decode_late(straight.field, record, number, done);
             }
             let Record { fields, .. } = &*record;
             match self.program.carry(context, transfer, to, Fields::Slots(fields), None) {
@@ -402,24 +406,11 @@ impl Source<'_> {
         done.bad(line, Some(&record.fields.id), name, "wrong-type", error.to_string());
     }
 
-    /// Whether a row that copies needs no evaluation.
-    #[inline]
-    fn copied(
-        &self,
-        straight: &Straight,
-        transfer: &TransferProgram<'_>,
-        key: &[u8],
-        line: u64,
-        record: &mut Record<'_>,
-        done: &mut Done,
-    ) -> bool {
-        // What was not read says nothing.
-        let Some(raw) = record.found.slots.get(straight.field).copied().flatten() else { return true };
-        let unclear = straight.write(transfer, raw, key, &mut done.out) == Went::Unclear;
-        if unclear && record.fields.slots.get(straight.field).is_some_and(Option::is_none) {
-            self.decode(&[straight.field], record, line, done);
+    /// Decodes a field that only rows read which copy, because one of them can't.
+    fn decode_late(&self, index: usize, record: &mut Record<'_>, line: u64, done: &mut Done) {
+        if record.fields.slots.get(index).is_some_and(Option::is_none) {
+            self.decode(&[index], record, line, done);
         }
-        !unclear
     }
 }
 
@@ -467,13 +458,16 @@ fn fields_of(exprs: &[&Expr], side: Side) -> Vec<usize> {
 fn read_by(
     program: &SyncProgram<'_>,
     arms: impl Iterator<Item = usize>,
+    object: &Object,
     from: Side,
 ) -> (Vec<usize>, Vec<usize>) {
     let (mut copied, mut exprs) = (Vec::new(), Vec::new());
+    let ty = |index: usize| object.fields.get(index).map(|field| &field.ty);
     for (row, transfer) in arms.flat_map(|arm| program.transfers(arm, from.other())) {
         let way = if from == Side::Left { &row.to_right } else { &row.to_left };
-        match (transfer.copies(), way) {
-            (Some(field), _) => copied.push(field),
+        // Whatever the target is: that decides how a copy is written, not whether it is one.
+        match (Straight::of(transfer, SystemKind::Hubspot, ty), way) {
+            (Some(straight), _) => copied.push(straight.field),
             (None, Some(way)) => exprs.extend(way.when.iter().chain([&way.expr])),
             (None, None) => {}
         }

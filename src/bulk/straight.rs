@@ -1,9 +1,9 @@
-//! A field that a row only copies, from the input's text to the output's as it stands there.
+//! A row whose answer stands in the input's text, or is a text of the plan: written without being decoded or evaluated.
 //!
 //! Invariant: what is written is what decoding, evaluating and writing would have written, byte for byte; where that is
-//! not plain to see nothing is written, and the row is evaluated as in a run. A property test holds the two together.
+//! not plain to see nothing is written, and the row is evaluated as in a run. A test holds the two together.
 
-use crate::interp::TransferProgram;
+use crate::interp::{Copied, Copies, SyncProgram, TransferProgram};
 use crate::schema::{FieldType, SystemKind};
 use crate::wire::{self, Raw};
 
@@ -22,12 +22,13 @@ pub enum Went {
 pub struct Straight {
     /// Index of the source's field.
     pub field: usize,
+    copies: Copies,
     form: Form,
     /// The target's numbers and booleans stand in quotation marks.
     quoted: bool,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     Text,
     Number,
@@ -44,8 +45,8 @@ impl Straight {
         target: SystemKind,
         ty: impl Fn(usize) -> Option<&'t FieldType>,
     ) -> Option<Straight> {
-        let field = program.copies()?;
-        let form = match ty(field)? {
+        let copies = program.copies()?;
+        let form = match ty(copies.field)? {
             FieldType::Int { .. }
             | FieldType::Decimal(_)
             | FieldType::Money(_)
@@ -54,24 +55,39 @@ impl Straight {
             FieldType::Date => Form::Date,
             FieldType::DateTime => Form::Instant,
             FieldType::Options => Form::Set,
+            _ if copies.counts() => Form::Number,
             _ => Form::Text,
         };
-        Some(Straight { field, form, quoted: target == SystemKind::Hubspot })
+        let takes = copies.is_whole() || form == Form::Text || (form == Form::Number && copies.counts());
+        let quoted = target == SystemKind::Hubspot;
+        takes.then_some(Straight { field: copies.field, copies, form, quoted })
     }
 
     /// Appends `key` and the value.
     #[inline]
-    pub fn write(&self, program: &TransferProgram<'_>, raw: Raw<'_>, key: &[u8], out: &mut Vec<u8>) -> Went {
+    pub fn write(
+        &self,
+        sync: &SyncProgram<'_>,
+        program: &TransferProgram<'_>,
+        raw: Raw<'_>,
+        key: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Went {
         let (text, bare) = match raw {
             Raw::Null | Raw::Plain("") => return Went::Blank,
             Raw::Plain(text) => (text, false),
-            Raw::Escaped(json) => return escaped(self.form, program, json, key, out),
+            Raw::Escaped(json) => return self.escaped(program, json, key, out),
             Raw::Other(json) => (json, true),
         };
         let same = match self.form {
-            Form::Text => !bare && program.keeps(text),
-            Form::Number => wire::digits(text)
-                .is_some_and(|(whole, behind)| program.keeps_number(whole, behind)),
+            Form::Text if bare => false,
+            Form::Text => {
+                let Some(copied) = sync.copied(program, &self.copies, text) else { return Went::Unclear };
+                return write(copied, key, out);
+            }
+            Form::Number => wire::digits(text).is_some_and(|(whole, behind)| {
+                self.copies.takes_number(behind) && program.keeps_number(whole, behind)
+            }),
             Form::Bool => matches!(text, "true" | "false"),
             Form::Date => !bare && wire::is_date(text),
             Form::Instant => !bare && wire::is_instant(text),
@@ -90,23 +106,40 @@ impl Straight {
         }
         Went::Written
     }
-}
 
-/// A text whose escapes are spelled as they would be written.
-fn escaped(form: Form, program: &TransferProgram<'_>, json: &str, key: &[u8], out: &mut Vec<u8>) -> Went {
-    let bytes = json.as_bytes();
-    let mut from = 0;
-    if !matches!(form, Form::Text) || !program.keeps_length(json.len()) {
-        return Went::Unclear;
-    }
-    while let Some(at) = bytes.get(from..).and_then(|rest| memchr::memchr(b'\\', rest)) {
-        if !matches!(bytes.get(from + at + 1), Some(b'"' | b'\\' | b'n' | b't' | b'r' | b'b' | b'f')) {
+    /// A text whose escapes are spelled as they would be written.
+    fn escaped(&self, program: &TransferProgram<'_>, json: &str, key: &[u8], out: &mut Vec<u8>) -> Went {
+        let bytes = json.as_bytes();
+        let mut from = 0;
+        if self.form != Form::Text || !self.copies.is_whole() || !program.keeps_length(json.len()) {
             return Went::Unclear;
         }
-        from += at + 2;
+        while let Some(at) = bytes.get(from..).and_then(|rest| memchr::memchr(b'\\', rest)) {
+            if !matches!(bytes.get(from + at + 1), Some(b'"' | b'\\' | b'n' | b't' | b'r' | b'b' | b'f')) {
+                return Went::Unclear;
+            }
+            from += at + 2;
+        }
+        out.extend_from_slice(key);
+        out.extend_from_slice(bytes);
+        Went::Written
+    }
+}
+
+fn write(copied: Copied<'_>, key: &[u8], out: &mut Vec<u8>) -> Went {
+    if copied.text.is_empty() {
+        return Went::Blank;
     }
     out.extend_from_slice(key);
-    out.extend_from_slice(bytes);
+    if copied.part {
+        // What stood between quotation marks without escapes needs none.
+        out.push(b'"');
+        out.extend_from_slice(copied.before.as_bytes());
+        out.extend_from_slice(copied.text.as_bytes());
+        out.push(b'"');
+    } else {
+        wire::quoted(copied.text, out);
+    }
     Went::Written
 }
 

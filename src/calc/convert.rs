@@ -58,6 +58,10 @@ impl<'c> Converter<'c> {
         Converter { what, zone }
     }
 
+    pub fn what(&self) -> &'c Convert {
+        self.what
+    }
+
     /// One value towards a side. `current` is what the target holds now.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ mod convert;
 mod functions;
 pub mod values;
 
-pub use addresses::{domain, host, phone};
+pub use addresses::{domain, host, lower, phone};
 /// Whether telephone numbers of a region (two letters) can be completed.
 pub fn is_region(region: &str) -> bool {
     calling_codes::of(region).is_some()

@@ -270,10 +270,8 @@ impl<'e> Env<'e> {
                 self.look(*left, it, |a| self.look(*right, it, |b| holds(*op, a, b)))??
             }
             Op::Between { value, low, high } => self.look(*value, it, |value| {
-                let above =
-                    self.look(*low, it, |low| compare(value, low).is_some_and(Ordering::is_ge))?;
-                let below =
-                    self.look(*high, it, |high| compare(value, high).is_some_and(Ordering::is_le))?;
+                let above = self.look(*low, it, |low| compare(value, low).is_some_and(Ordering::is_ge))?;
+                let below = self.look(*high, it, |high| compare(value, high).is_some_and(Ordering::is_le))?;
                 Ok(above && below)
             })??,
             Op::Matches { value, regex } => self.look(*value, it, |value| {

@@ -55,6 +55,19 @@ impl<'p> Fit<'p> {
         }
     }
 
+    /// What is kept of a text that is not blank; `None` = nothing.
+    pub fn kept<'t>(&self, text: &'t str) -> Option<&'t str> {
+        match &self.rule {
+            Rule::Characters { max, cut } => match end_of(text, *max) {
+                None => Some(text),
+                Some(end) if *cut => text.get(..end).map(str::trim_end),
+                Some(_) => None,
+            },
+            Rule::OneOf(options) => options.has(text).then_some(text),
+            Rule::Any | Rule::Number { .. } => Some(text),
+        }
+    }
+
     /// Whether any text of so many bytes stays as it is.
     pub fn keeps_length(&self, bytes: usize) -> bool {
         match &self.rule {

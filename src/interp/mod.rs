@@ -4,6 +4,7 @@
 //! held, skipped or failed as the mapping says.
 
 mod code;
+mod copies;
 mod eval;
 mod fit;
 mod functions;
@@ -13,6 +14,7 @@ mod plain;
 mod program;
 mod table;
 
+pub use copies::{Copied, Copies};
 pub use eval::{Context, Lookup, NoContext, Slots, Source, Stop};
 pub use program::{Decides, FilterOutcome, RowValue, SyncProgram, TransferProgram, same, walk};
 pub use table::hash;

@@ -1,10 +1,11 @@
 //! One sync ready to run: regexes compiled once, and the questions that merge asks of it.
 
 use super::code::{At, Code};
+use super::copies::{Copied, Copies};
 use super::eval::{Context, Env, Source, Stop};
 use super::fit::Fit;
 use crate::calc::values::equal;
-use crate::plan::ir::{Arm, BinaryOp, Create, Expr, Match, Row, Side, Sync, SyncId, SyncPlan, Transfer};
+use crate::plan::ir::{Arm, BinaryOp, Create, Expr, Match, Row, Side, Sync, SyncId, SyncPlan};
 use crate::plan::words::{parts, visit};
 use crate::record::Record;
 use crate::value::Value;
@@ -43,8 +44,7 @@ pub struct TransferProgram<'p> {
     /// Index of the field that is written.
     field: usize,
     fit: Option<Fit<'p>>,
-    /// Index of the other side's field, when its value is all that is asked for.
-    copies: Option<usize>,
+    copies: Option<Copies>,
 }
 
 impl<'p> TransferProgram<'p> {
@@ -55,13 +55,12 @@ impl<'p> TransferProgram<'p> {
             Side::Right => (arm.right, row.right?, row.to_right.as_ref()?),
         };
         let found = code.plan.object(object).and_then(|object| object.fields.get(field.index()));
-        let copies = match transfer.expr {
-            Expr::Field { side, field } if side != to && transfer.when.is_none() => Some(field.index()),
-            _ => None,
-        };
+        let expr = code.add(&transfer.expr);
+        let when = transfer.when.as_ref().map(|when| code.add(when));
+        let copies = if when.is_none() { Copies::of(code, expr, to.other()) } else { None };
         Some(TransferProgram {
-            when: transfer.when.as_ref().map(|when| code.add(when)),
-            expr: code.add(&transfer.expr),
+            when,
+            expr,
             field: field.index(),
             fit: found.map(|found| Fit::new(found, transfer)),
             copies,
@@ -73,14 +72,9 @@ impl<'p> TransferProgram<'p> {
         self.field
     }
 
-    /// Index of the other side's field, when the row does nothing but copy it.
-    pub fn copies(&self) -> Option<usize> {
+    /// The row, when its answer is a part of one field's text.
+    pub fn copies(&self) -> Option<Copies> {
         self.copies
-    }
-
-    /// Whether the field takes a text, not blank, without a change.
-    pub fn keeps(&self, text: &str) -> bool {
-        self.fit.as_ref().is_none_or(|fit| fit.keeps(text))
     }
 
     /// Whether it takes any text of so many bytes.
@@ -335,6 +329,17 @@ impl<'p> SyncProgram<'p> {
         }
         let verdict = |expr| self.verdict(context, side.other(), source, expr);
         all.into_iter().map(|(decides, expr)| (decides, expr, verdict(expr))).collect()
+    }
+
+    /// What a row that copies makes of its field's text, which is not blank; `None` = it has to be evaluated.
+    #[inline]
+    pub fn copied<'t>(
+        &'t self,
+        program: &TransferProgram<'p>,
+        copies: &Copies,
+        text: &'t str,
+    ) -> Option<Copied<'t>> {
+        copies.text(&self.code, program.fit.as_ref(), text)
     }
 
     /// What a row would write on side `to`. `target` is the record that stands there now, if there is one.

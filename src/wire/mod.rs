@@ -277,7 +277,8 @@ fn plain_number(number: Decimal, out: &mut Vec<u8>) {
     out.extend_from_slice(buffer.get(at..).unwrap_or_default());
 }
 
-fn quoted(text: &str, out: &mut Vec<u8>) {
+/// Appends a text as JSON.
+pub fn quoted(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     escaped(text, out);
     out.push(b'"');
@@ -351,12 +352,22 @@ mod tests {
             "long enough to fill a block or two\nand then",
         ];
         let mut values: Vec<Value> = texts.map(Value::text).to_vec();
-        for number in
-            [
-            "0", "-0", "-0.0", "12", "-12.50", "1000", "0.5", "-0.05", "0.0000000000000000000000000001", "1.0000000000000000001",
-            "10.01", "12345678901234567.89", "18446744073709551615", "79228162514264337593543950335",
-        ]
-        {
+        for number in [
+            "0",
+            "-0",
+            "-0.0",
+            "12",
+            "-12.50",
+            "1000",
+            "0.5",
+            "-0.05",
+            "0.0000000000000000000000000001",
+            "1.0000000000000000001",
+            "10.01",
+            "12345678901234567.89",
+            "18446744073709551615",
+            "79228162514264337593543950335",
+        ] {
             values.push(Value::Number(number.parse().unwrap()));
         }
         values.extend([Value::Null, Value::Bool(true), Value::set(["b", "a"]), Value::DateTime(Millis(-1))]);

@@ -15,6 +15,7 @@ mod init;
 mod json_schema;
 mod lsp;
 mod map;
+mod map_equal;
 mod reconcile;
 mod show;
 mod specs;
