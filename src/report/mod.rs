@@ -3,6 +3,7 @@
 //! Values come from CRMs: control characters never reach a terminal, and markup is escaped.
 
 pub mod attribution;
+pub mod attribution_page;
 pub mod changes;
 pub mod html;
 pub mod impact;

@@ -11,7 +11,7 @@ use crate::cli::project::write_atomically;
 use crate::engine::linkedin::attribution::Asked;
 use crate::engine::linkedin::cycle::navigator_of;
 use crate::plan::ir::SyncId;
-use crate::report::attribution as words;
+use crate::report::{attribution as words, attribution_page};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -90,7 +90,7 @@ pub fn run(app: &App, args: &Args) -> CliResult {
         Format::Text => words::text(&report),
         Format::Json => serde_json::to_string_pretty(&report).map(|text| text + "\n").unwrap_or_default(),
         Format::Csv => words::csv(&report),
-        Format::Html => words::page(&report),
+        Format::Html => attribution_page::page(&report),
     };
     match &args.output {
         Some(path) => {

@@ -184,8 +184,9 @@ pub fn attribute(deals: &[Deal], touches: &[Touch], asked: &Asked) -> Attributio
         let deals: Vec<&Deal> = places.iter().filter_map(|place| counted.get(*place).copied()).collect();
         metrics(deals.into_iter())
     };
-    let spend = |group: &str| {
-        let all = touches.iter().filter(|touch| touch.group == group).map(|touch| touch.cost_micros);
+    let spend = |group: &str, channel: &str| {
+        let own = touches.iter().filter(|touch| touch.group == group && touch.channel == channel);
+        let all = own.map(|touch| touch.cost_micros);
         (Decimal::from(all.sum::<u64>()) / Decimal::from(1_000_000)).round_dp(2)
     };
     let mut groups: Vec<Group> = of_group
@@ -195,7 +196,7 @@ pub fn attribute(deals: &[Deal], touches: &[Touch], asked: &Asked) -> Attributio
             channel: (*channel).to_owned(),
             people: people.len() as u64,
             metrics: picked(deals),
-            spend_usd: spend(group),
+            spend_usd: spend(group, channel),
         })
         .collect();
     groups.sort_by(|a, b| b.metrics.revenue.cmp(&a.metrics.revenue).then_with(|| a.group.cmp(&b.group)));
