@@ -149,12 +149,12 @@ pub fn engage_all<T>(
         tokio::spawn(watch_signals(stop.clone()));
         let done = if tier == Tier::Write {
             let deps = deps(plan, &accounts, &store, &bars, &stop);
-            work(&NavDeps { deps: &deps, navigators: navigators(plan, &accounts) }).await
+            work(&NavDeps::new(&deps, navigators(plan, &accounts))).await
         } else {
             let guarded: BTreeMap<String, ReadOnly<Account>> =
                 accounts.into_iter().map(|(name, account)| (name, ReadOnly(account))).collect();
             let deps = deps(plan, &guarded, &store, &bars, &stop);
-            work(&NavDeps { deps: &deps, navigators: navigators(plan, &guarded) }).await
+            work(&NavDeps::new(&deps, navigators(plan, &guarded))).await
         };
         done.map_err(|error| failed(plan, error, &path))
     });

@@ -374,6 +374,31 @@ pub fn three_systems_come_to_rest() {
     assert_eq!((world.writes(), &report["counts"]["created"]), (before, &json!(0)), "{report}");
 }
 
+/// Every seat holder is a user of the CRM and has signed in, so that most activities are due.
+fn everybody_signs_in(world: &World) {
+    let users = world.query("SELECT Email, IsActive, ProfileId FROM User");
+    let profile = users.iter().find(|user| user["Email"] == KIM).unwrap()["ProfileId"].clone();
+    let seats = nav(world, "GET", "/_sandbox/seats", None);
+    for seat in seats["seats"].as_array().unwrap() {
+        let email = seat["email"].as_str().unwrap();
+        match users.iter().find(|user| user["Email"] == email) {
+            Some(user) if user["IsActive"] == true => {}
+            Some(_) => world.salesforce_admin("owner", json!({ "id": email, "active": true })),
+            None => {
+                let (name, _) = email.split_once('@').unwrap();
+                let fields = json!({
+                    "Username": email, "Email": email, "LastName": name, "Alias": &name[..name.len().min(8)],
+                    "IsActive": true, "CommunityNickname": name, "TimeZoneSidKey": "Europe/Rome", "LocaleSidKey": "en_GB",
+                    "LanguageLocaleKey": "en_US", "EmailEncodingKey": "UTF-8", "ProfileId": profile,
+                });
+                world.salesforce("User", fields);
+            }
+        }
+        let authorised = json!({ "email": email, "active": true, "user_authorised": true });
+        nav(world, "POST", "/_sandbox/seat", Some(&authorised));
+    }
+}
+
 /// Not registered by number: 2,000 activities (or `TWINMAP_ACTIVITIES`) under faults, killed twice, come out once each.
 pub fn many_activities_under_faults_and_kills() {
     use twinmap::sandbox::seed::Size;
@@ -381,9 +406,7 @@ pub fn many_activities_under_faults_and_kills() {
     let world = sized(Crm::Salesforce, Size { companies: 20, contacts: 40, deals: 0 }, many);
     connect(&world);
     world.told(0, &["start", "--writeback", "all"]);
-    for email in [KIM, ANA, TOMASZ, PRIYA] {
-        nav(&world, "POST", "/_sandbox/seat", Some(&json!({ "email": email, "user_authorised": true })));
-    }
+    everybody_signs_in(&world);
     let faults = json!({ "seed": 7, "rules": [
         { "fault": "drop_after", "percent": 12, "method": "POST" },
         { "fault": "drop_after", "percent": 12, "method": "PATCH" },
@@ -421,5 +444,11 @@ pub fn many_activities_under_faults_and_kills() {
         titles.iter().map(|row| row["Title"].as_str().unwrap()).collect();
     assert_eq!((rows.len(), titles.len()), (keys.len(), notes.len()), "each once");
     assert_eq!((keys.len() + notes.len()) as u64, written, "{report}");
-    assert!(written > 200, "{report}");
+    if many > 2_000 {
+        println!("{report}");
+    }
+    // Who is left out wanted it so, or has nothing to hang a note on.
+    assert_eq!(report["skipped"].as_object().unwrap().keys().collect::<Vec<_>>(), ["call-not-mobile", "item-not-chosen", "not-copied"]);
+    assert_eq!(report["held"].as_object().unwrap().keys().collect::<Vec<_>>(), ["unmatched-note"]);
+    assert!(written * 2 > many as u64, "{report}");
 }

@@ -155,7 +155,7 @@ impl Desk {
             account: self.link.crm_account.clone(),
             link: self.link.clone(),
         };
-        connections::block_on(work(&NavDeps { deps: &deps, navigators: Vec::new() }, &bridge))
+        connections::block_on(work(&NavDeps::new(&deps, Vec::new()), &bridge))
     }
 
     /// Refuses while there is no live connection.

@@ -131,7 +131,12 @@ pub fn pause(app: &App, args: &PauseArgs, paused: Pause) -> CliResult {
     };
     desk.live()?;
     desk.link.paused = paused == Pause::Stop;
-    desk.link.save(&desk.store, &desk.name).map_err(|error| desk.state(error))?;
+    let what = if paused == Pause::Stop { "pause" } else { "resume" };
+    let kept = desk.store.atomically(|store| {
+        desk.link.save(store, &desk.name)?;
+        store.nav_audit(now(), what, &json!({ "system": desk.name }))
+    });
+    kept.map_err(|error| desk.state(error))?;
     app.term.out(&format!("{} is {}\n", desk.name, desk.link.words(now())));
     Ok(Exit::Ok)
 }

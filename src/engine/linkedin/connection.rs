@@ -217,11 +217,19 @@ impl NavLink {
     /// Takes over what LinkedIn says of the connection now.
     pub async fn refresh(&mut self, nav: &dyn Navigator) -> EngineResult<()> {
         let told = api::connection(nav, &self.contract).await?;
+        let settings = match told.state == "CONNECTED" {
+            true => Some(api::settings(nav, &self.contract).await?),
+            false => None,
+        };
+        self.take_over(&told, settings.as_ref());
+        Ok(())
+    }
+
+    fn take_over(&mut self, told: &api::Connection, settings: Option<&api::AdminSettings>) {
         self.initial_sync_pending = told.initial_sync == "PENDING";
         self.connected_at = told.connected_at;
         self.last_sync = told.last_sync_at;
-        if told.state == "CONNECTED" {
-            let settings = api::settings(nav, &self.contract).await?;
+        if let Some(settings) = settings {
             self.writeback = settings.writeback;
             let open = |name: &&str| !settings.reviewed.contains(*name);
             self.not_reviewed = SETTINGS.into_iter().filter(open).map(str::to_owned).collect();
@@ -233,7 +241,6 @@ impl NavLink {
                 other => format!("LinkedIn says {other}"),
             };
         }
-        Ok(())
     }
 
     /// Ends all flows. Links and what was written stay, so that a later connection makes nothing twice.
@@ -297,7 +304,9 @@ impl NavDeps<'_> {
         let body = json!({ "contract": bridge.link.contract });
         api::step(bridge.nav, "synced", body).await?;
         let mut link = bridge.link.clone();
-        link.refresh(bridge.nav).await?;
+        let told = api::connection(bridge.nav, &link.contract).await?;
+        let settings = self.admin(bridge.nav, &link.contract).await?;
+        link.take_over(&told, (told.state == "CONNECTED").then_some(&settings));
         link.save(self.deps.store, bridge.name)?;
         Ok(())
     }

@@ -4,7 +4,6 @@
 //! before keep what is due for them until they are back.
 
 use super::{NavDeps, NavLink, NavReport, after, before, crm_of, systems};
-use crate::connect::salesnav::api;
 use crate::engine::error::EngineResult;
 use crate::engine::report::{RunOutcome, RunReport};
 use crate::engine::session::{Deps, Options};
@@ -63,7 +62,7 @@ pub async fn as_switched(nav: &NavDeps<'_>, options: Options) -> EngineResult<Op
         if ids.is_empty() {
             continue;
         }
-        let admin = api::settings(*at, &link.contract).await?;
+        let admin = nav.admin(*at, &link.contract).await?;
         if !admin.create_contacts {
             options.no_creates.extend(&ids);
         }

@@ -191,7 +191,7 @@ impl NavDeps<'_> {
         wanted: &mut Entries,
     ) -> EngineResult<()> {
         let seats = api::seats(bridge.nav, &bridge.link.contract).await?;
-        let admin = api::settings(bridge.nav, &bridge.link.contract).await?;
+        let admin = self.admin(bridge.nav, &bridge.link.contract).await?;
         let owners = match bridge.remote.call(Request::Owners).await? {
             Reply::Owners(owners) => owners,
             _ => Vec::new(),

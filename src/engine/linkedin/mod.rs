@@ -22,10 +22,14 @@ pub use directory::as_match;
 pub use probe::{Probe, Probed};
 pub use report::{ListReport, MatchReport, NavReport, WritebackReport};
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
 use super::error::{EngineError, EngineResult};
 use super::session::Deps;
 use crate::connect::navigator::Navigator;
 use crate::connect::remote::{Remote, Reply, Request};
+use crate::connect::salesnav::api::{self, AdminSettings};
 use crate::plan::ir::{SyncPlan, SystemId};
 use crate::schema::SystemKind;
 
@@ -34,6 +38,8 @@ pub struct NavDeps<'d> {
     pub deps: &'d Deps<'d>,
     /// In the order of the plan's systems; `None` = no Sales Navigator, or not connected.
     pub navigators: Vec<Option<&'d dyn Navigator>>,
+    /// The admin's switches by contract, as they stood when the run first asked.
+    admin: RefCell<BTreeMap<String, AdminSettings>>,
 }
 
 /// A Sales Navigator that is at work, with the CRM that it is joined with.
@@ -75,6 +81,20 @@ pub fn systems(plan: &SyncPlan) -> Vec<SystemId> {
 }
 
 impl<'d> NavDeps<'d> {
+    pub fn new(deps: &'d Deps<'d>, navigators: Vec<Option<&'d dyn Navigator>>) -> NavDeps<'d> {
+        NavDeps { deps, navigators, admin: RefCell::default() }
+    }
+
+    /// The admin's switches. One run obeys one state of them, and asks once.
+    pub(super) async fn admin(&self, nav: &dyn Navigator, contract: &str) -> EngineResult<AdminSettings> {
+        if let Some(known) = self.admin.borrow().get(contract) {
+            return Ok(known.clone());
+        }
+        let told = api::settings(nav, contract).await?;
+        self.admin.borrow_mut().insert(contract.to_owned(), told.clone());
+        Ok(told)
+    }
+
     /// Sales Navigators that are connected, started and not paused.
     pub async fn bridges(&self) -> EngineResult<Vec<Bridge<'d>>> {
         let plan = self.deps.plan;

@@ -164,7 +164,7 @@ impl Pass<'_> {
     async fn decider(&self) -> EngineResult<Decider<'_>> {
         let (nav, contract) = (self.bridge.nav, self.contract());
         let seats = api::seats(nav, contract).await?;
-        let admin = api::settings(nav, contract).await?;
+        let admin = self.nav.admin(nav, contract).await?;
         let connection = api::connection(nav, contract).await?;
         let owners = match self.bridge.remote.call(Request::Owners).await? {
             Reply::Owners(owners) => owners,

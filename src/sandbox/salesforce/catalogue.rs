@@ -15,7 +15,7 @@ const DESCRIBED: &[&str] = &[
 
 /// Name, key prefix, plural, object flags (c create, u update, d delete, r replicate, q query) and fields, one a line:
 /// name, type with length, flags (c create, u update, n nillable, d defaulted, k id lookup, q unique, N name field,
-/// r restricted picklist), and the objects that a reference points to, joined by `|`.
+/// r restricted picklist; no list of languages and time zones is kept, so those take any), and the objects that a reference points to, joined by `|`.
 type Small = (&'static str, &'static str, &'static str, &'static str, &'static str);
 
 const SMALL: &[Small] = &[
@@ -28,9 +28,9 @@ const SMALL: &[Small] = &[
          CompanyName string(80) cun\nDivision string(80) cun\nDepartment string(80) cun\nTitle string(80) cun\n\
          City string(40) cun\nCountry string(80) cun\nEmail email(128) cuk\nPhone phone(40) cun\n\
          MobilePhone phone(40) cun\nAlias string(8) cu\nCommunityNickname string(40) cuq\nIsActive boolean cud\n\
-         TimeZoneSidKey picklist(40) cur\nUserRoleId reference cun UserRole\nLocaleSidKey picklist(40) cur\n\
-         EmailEncodingKey picklist(40) cur\nProfileId reference cu Profile\nUserType picklist(40) nr\n\
-         LanguageLocaleKey picklist(40) cur\nEmployeeNumber string(20) cun\nManagerId reference cun User\n\
+         TimeZoneSidKey picklist(40) cu\nUserRoleId reference cun UserRole\nLocaleSidKey picklist(40) cu\n\
+         EmailEncodingKey picklist(40) cu\nProfileId reference cu Profile\nUserType picklist(40) nr\n\
+         LanguageLocaleKey picklist(40) cu\nEmployeeNumber string(20) cun\nManagerId reference cun User\n\
          FederationIdentifier string(512) cunkq\nLastLoginDate datetime n\nForecastEnabled boolean cud\n\
          UserPermissionsMarketingUser boolean cud\nUserPermissionsInteractionUser boolean cud",
     ),

@@ -306,6 +306,9 @@ fn defaults(org: &Org, who: &Who, meta: &Object, changes: &mut Changes) {
         }
         if field.name == "OwnerId" {
             changes.insert(at, Cell::Ref(who.user));
+        } else if (meta.name.as_str(), field.name.as_str()) == ("User", "UserType") {
+            // It follows from the licence; there is one.
+            changes.insert(at, Cell::text("Standard"));
         } else if field.name == "RecordTypeId" {
             if let Some(kind) = meta.record_types.iter().find(|kind| kind.default) {
                 changes.insert(at, Cell::Ref(kind.id));
