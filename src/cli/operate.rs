@@ -82,9 +82,14 @@ pub fn drive(
     tell_unassociated(app, plan, &options.syncs);
     match job {
         Job::Plan => engage_all(app, project, plan, Tier::Read, async |nav| {
+            let everything = options.syncs.is_empty();
             let options = cycle::without_idle(nav.deps, options)?;
             let options = cycle::as_switched(nav, options).await?;
-            engine::plan(nav.deps, &options).await.map(|set| Done::Planned(Box::new(set)))
+            let mut set = engine::plan(nav.deps, &options).await?;
+            if everything {
+                set.activities = nav.due().await?;
+            }
+            Ok(Done::Planned(Box::new(set)))
         }),
         Job::Run => engage_all(app, project, plan, Tier::Write, async |nav| {
             cycle::run(nav, options, "run", None).await.map(|report| Done::Ran(Box::new(report)))

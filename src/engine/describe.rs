@@ -45,6 +45,7 @@ impl Session<'_> {
             summary: Summary::default(),
             changes,
             skips: draft.skips.clone(),
+            activities: Vec::new(),
             cost: self.cost(draft),
             stops,
         };

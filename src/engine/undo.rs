@@ -10,6 +10,8 @@ use serde::Serialize;
 use super::draft::Draft;
 use super::error::{EngineError, EngineResult};
 use super::landed::stored_as;
+use super::linkedin::settle::is_writeback;
+use super::linkedin::undo::{Written, is_made};
 use super::ops::{Op, OpKind, Ref, Sent};
 use super::report::{RunOutcome, RunReport};
 use super::run::{calls, run_id};
@@ -17,6 +19,7 @@ use super::session::{Deps, Options, Session};
 use super::world::named;
 use crate::connect::remote::AssociateAction;
 use crate::merge::ChangeSet;
+use crate::merge::change::Change;
 use crate::plan::ir::{ObjectId, Side};
 use crate::record::{Life, RecordId};
 use crate::state::{Finished, RunRow};
@@ -24,7 +27,7 @@ use crate::value::{Millis, Value};
 
 /// How much later than our own write a record's stamp may be without a person having touched it: servers stamp
 /// associations and calculated fields a moment after the write.
-const SETTLING: i64 = 2_000;
+pub(super) const SETTLING: i64 = 2_000;
 
 /// What undoing would do, and what it leaves alone.
 #[derive(Debug, Serialize)]
@@ -36,11 +39,14 @@ pub struct Undo {
     pub left_alone: Vec<LeftAlone>,
     #[serde(skip)]
     ops: Vec<Op>,
+    /// Records of activities; their changes stand behind those of `ops`.
+    #[serde(skip)]
+    activities: Vec<Written>,
 }
 
 impl Undo {
     pub fn is_empty(&self) -> bool {
-        self.ops.is_empty()
+        self.ops.is_empty() && self.activities.is_empty()
     }
 }
 
@@ -114,11 +120,15 @@ async fn carry_out(
 ) -> EngineResult<()> {
     let plan = session.draft_undo(run).await?;
     let mut ops = Vec::new();
-    for (op, change) in plan.ops.into_iter().zip(&plan.changes.changes) {
-        if shown.changes.iter().any(|known| known.same_as(change)) {
+    let agreed = |change: &Change| shown.changes.iter().any(|known| known.same_as(change));
+    let (of_ops, of_activities) = plan.changes.changes.split_at(plan.ops.len().min(plan.changes.changes.len()));
+    for (op, change) in plan.ops.into_iter().zip(of_ops) {
+        if agreed(change) {
             ops.push(op);
         }
     }
+    let activities = plan.activities.into_iter().zip(of_activities);
+    let activities = activities.filter(|(_, change)| agreed(change)).map(|(one, _)| one).collect();
     let missing =
         shown.changes.iter().filter(|known| !plan.changes.changes.iter().any(|now| now.same_as(known)));
     report.moved.extend(missing.map(|change| {
@@ -129,7 +139,7 @@ async fn carry_out(
     report.moved.extend(again.iter().map(|(object, id)| {
         format!("{}.{} {id} changed meanwhile", session.system_name(*object), session.object_name(*object))
     }));
-    Ok(())
+    session.archive_activities(activities, report).await
 }
 
 impl Session<'_> {
@@ -140,7 +150,19 @@ impl Session<'_> {
         }
         let mut left_alone = Vec::new();
         let mut done: Vec<(Op, RecordId, Millis)> = Vec::new();
+        let mut written = Vec::new();
+        let made: BTreeSet<&str> =
+            entries.iter().filter(|entry| is_made(entry)).map(|entry| entry.record.as_str()).collect();
         for entry in entries.iter().rev() {
+            if is_writeback(&entry.intent) && entry.result == "ok" {
+                match Written::of(entry) {
+                    // What hangs on a record goes with it.
+                    Err(_) if made.contains(entry.record.as_str()) => {}
+                    Ok(one) => written.push(one),
+                    Err(why) => left_alone.push(self.whole(entry, why)),
+                }
+                continue;
+            }
             match self.undoable(entry)? {
                 Ok(found) => done.push(found),
                 Err(Some(why)) => left_alone.push(self.whole(entry, why)),
@@ -164,7 +186,12 @@ impl Session<'_> {
         // The guards are for what nobody has looked at; undoing is shown first.
         changes.stops.clear();
         let ops = order.into_iter().filter_map(|index| draft.ops.get(index).cloned()).collect();
-        Ok(Undo { format_version: "1", run: run.to_owned(), changes, left_alone, ops })
+        let activities = self.untouched(written, &mut left_alone).await?;
+        let known = changes.changes.len();
+        let more = activities.iter().enumerate();
+        changes.changes.extend(more.map(|(index, one)| one.change(format!("c{}", known + index + 1))));
+        changes.summarise();
+        Ok(Undo { format_version: "1", run: run.to_owned(), changes, left_alone, ops, activities })
     }
 
     fn whole(&self, entry: &Finished, why: String) -> LeftAlone {
@@ -198,9 +225,6 @@ impl Session<'_> {
                 )));
             }
             _ => return Ok(Err(None)),
-        }
-        if super::linkedin::settle::is_writeback(&entry.intent) {
-            return Ok(Err(Some("an activity that was written back stays: delete it in the CRM".into())));
         }
         let Ok(op) = serde_json::from_value::<Op>(entry.intent.payload.clone()) else {
             return Ok(Err(Some("its values were forgotten".into())));

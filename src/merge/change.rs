@@ -18,6 +18,9 @@ pub struct ChangeSet {
     pub summary: Summary,
     pub changes: Vec<Change>,
     pub skips: Vec<Skip>,
+    /// Activities of Sales Navigator: events that are written, counted and not listed one by one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub activities: Vec<Activities>,
     /// System -> predicted calls of an apply.
     pub cost: BTreeMap<String, Cost>,
     /// Guards and policies that forbid to apply this without an approval.
@@ -31,6 +34,22 @@ pub struct Frame {
     pub accounts: BTreeMap<String, String>,
     /// Syncs that were asked for; empty = all.
     pub syncs: Vec<String>,
+}
+
+/// What a run would do about the activities of a writeback, and why not the rest.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Activities {
+    pub writeback: String,
+    pub system: String,
+    /// To be written, by kind.
+    pub due: BTreeMap<String, u64>,
+    /// Written before, hanging on nothing, and to be attached now.
+    pub attach: u64,
+    /// Written by earlier runs.
+    pub written: u64,
+    /// By reason.
+    pub skipped: BTreeMap<String, u64>,
+    pub held: BTreeMap<String, u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -152,7 +171,7 @@ impl ChangeSet {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty()
+        self.changes.is_empty() && self.activities.iter().all(|item| item.due.is_empty() && item.attach == 0)
     }
 
     /// Names this change set in an approval.

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde_json::Value as Json;
 
 use super::{clean, count};
-use crate::merge::change::{Action, Change, ChangeSet, FieldChange, Skip};
+use crate::merge::change::{Action, Activities, Change, ChangeSet, FieldChange, Skip};
 
 /// Paints when asked to.
 #[derive(Clone, Copy)]
@@ -42,6 +42,10 @@ pub fn text(set: &ChangeSet, colour: bool, most: usize) -> String {
             let _ = writeln!(out, "  … {more} more (all of them: --format json)");
         }
         left_alone(&mut out, &skips, paint);
+        out.push('\n');
+    }
+    for item in &set.activities {
+        activities(&mut out, item, paint);
         out.push('\n');
     }
     out.push_str(&summary(set));
@@ -162,6 +166,38 @@ fn left_alone(out: &mut String, skips: &[&Skip], paint: Paint) {
     }
 }
 
+fn activities(out: &mut String, item: &Activities, paint: Paint) {
+    let head = format!("writeback {}: {}", item.writeback, due(item));
+    let _ = writeln!(out, "{}", paint.put("1", &head));
+    for (kind, n) in &item.due {
+        let _ = writeln!(out, "  {} {n} of kind {kind}", paint.put("32", "+"));
+    }
+    for (word, reasons) in [("skipped", &item.skipped), ("held", &item.held)] {
+        for (reason, n) in reasons {
+            let told = format!("{} {word} ({reason})", activity_count(*n));
+            let _ = writeln!(out, "  {} {told}", paint.put("2", "="));
+        }
+    }
+    if item.written > 0 {
+        let told = format!("{} written before", activity_count(item.written));
+        let _ = writeln!(out, "  {} {told}", paint.put("2", "="));
+    }
+}
+
+fn activity_count(n: u64) -> String {
+    if n == 1 { "1 activity".to_owned() } else { format!("{n} activities") }
+}
+
+/// `12 activities to write, 3 to attach`
+fn due(item: &Activities) -> String {
+    let write: u64 = item.due.values().sum();
+    match (write, item.attach) {
+        (0, 0) => "nothing to write".to_owned(),
+        (n, 0) => format!("{} to write to {}", activity_count(n), item.system),
+        (n, attach) => format!("{} to write to {}, {attach} to attach", activity_count(n), item.system),
+    }
+}
+
 /// The last lines: counts and predicted calls.
 pub fn summary(set: &ChangeSet) -> String {
     let sum = &set.summary;
@@ -179,6 +215,7 @@ pub fn summary(set: &ChangeSet) -> String {
     if sum.conflicts > 0 {
         parts.push(count(sum.conflicts, "conflict"));
     }
+    parts.extend(set.activities.iter().map(due).filter(|told| told != "nothing to write"));
     let mut out = if parts.is_empty() { "nothing to do\n".to_owned() } else { parts.join(", ") + "\n" };
     if !set.cost.is_empty() {
         let calls: Vec<String> =

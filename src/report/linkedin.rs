@@ -41,15 +41,21 @@ pub fn text(told: &NavReport) -> String {
 
 /// `seen = written + skipped + held`, with the reasons.
 pub fn writeback(item: &WritebackReport) -> String {
+    let due: u64 = item.due.values().sum();
     let mut out = format!(
-        "writeback {}: {} seen = {} written + {} skipped + {} held",
+        "writeback {}: {} seen = {} written + {}{} skipped + {} held",
         item.name,
         item.seen,
         item.written,
+        if due > 0 { format!("{due} due + ") } else { String::new() },
         item.skipped_in_all(),
         item.held_in_all()
     );
-    let _ = writeln!(out, " (now {} written, {} attached)", item.written_now, item.attached_now);
+    let _ = match due {
+        0 => writeln!(out, " (now {} written, {} attached)", item.written_now, item.attached_now),
+        _ => writeln!(out, " (of those written {} to be attached)", item.attached_now),
+    };
+    reasons("due", &item.due, &mut out);
     reasons("skipped", &item.skipped, &mut out);
     reasons("held", &item.held, &mut out);
     if item.unresolved > 0 {

@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use crate::nav_world::{
-    ANA, Crm, KIM, PRIYA, TOMASZ, act, adds_up, connect, connected, edit, fresh, mappings, matched, matches,
-    nav, run, salesforce, sized, started, stranger, unresolved, written_back,
+    ANA, Crm, KIM, PRIYA, TOMASZ, act, connected, edit, fresh, mappings, matched, matches, nav, run, salesforce, started,
+    stranger, unresolved, written_back, adds_up,
 };
 use crate::registry::behaviours;
-use crate::support::{World, err, out};
+use crate::support::{World, ask};
 
 behaviours! {
     [42] "What is written was created by the connection's user and belongs to the seat holder's user."
@@ -30,9 +30,13 @@ behaviours! {
         => unresolved_activities_are_attached_once;
     [80, 81] "Profile match and badge are two facts; `match fix` makes the badge follow the profile, on record."
         => two_matches_are_independent;
+    [] "`plan` counts what of the activities would be written, by kind, and the rest by reason; the run then does that."
+        => a_plan_counts_activities;
+    [] "`undo` of a run archives the records that it made of activities, where nobody touched them since; those activities stay out until `reset`."
+        => an_undo_takes_activities_back;
 }
 
-fn tasks(world: &World) -> Vec<Value> {
+pub fn tasks(world: &World) -> Vec<Value> {
     world.query(
         "SELECT Id, Subject, Description, Status, WhoId, OwnerId, CreatedById, Owner.Email, Twinmap_Id__c FROM Task \
          WHERE Twinmap_Id__c != null",
@@ -200,6 +204,7 @@ fn every_skip_is_counted() {
         let told = world.json(&["writeback", command, "--format", "json"]);
         adds_up(&told["writebacks"][0]);
         assert_eq!(told["writebacks"][0]["seen"], 150);
+        assert_eq!(told["writebacks"][0]["due"], Value::Null);
     }
 }
 
@@ -316,139 +321,80 @@ fn two_matches_are_independent() {
     assert_eq!(fixes.count(), 1);
 }
 
-/// Not registered by number: both demos run to their end, where nothing is left to do.
-pub fn demos_end_well() {
-    for (variant, parts) in [
-        (
-            "linkedin",
-            ["list \"HubSpot contacts\"", "LinkedIn's influence on deals", "Again: nothing is left to do"],
-        ),
-        ("writeback", ["Task", "view in CRM", "two-way; writeback: on"]),
-    ] {
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_twinmap"))
-            .args(["demo", variant, "--companies", "20", "--contacts", "40", "--deals", "12"])
-            .env("CI", "true")
-            .env_remove("TWINMAP_ENV")
-            .output()
-            .unwrap();
-        let told = out(&output);
-        assert!(output.status.success(), "{told}\n{}", err(&output));
-        for part in parts {
-            assert!(told.contains(part), "{variant}: {part} is not in\n{told}");
-        }
+fn a_plan_counts_activities() {
+    let world = started(Crm::Salesforce, 0);
+    run(&world);
+    let (_, urn) = matched(&world, "Contact");
+    for (kind, copy) in [("MESSAGE", true), ("MESSAGE", true), ("NOTE", true), ("INMAIL", false), ("CALL", true)] {
+        let activity = json!({
+            "kind": kind, "seat": KIM, "about": urn, "origin": "DESKTOP", "subject": "S", "body": "B", "copy": copy,
+        });
+        act(&world, activity);
     }
-}
-
-/// Not registered by number: HubSpot, Salesforce and Sales Navigator in one program come to rest.
-pub fn three_systems_come_to_rest() {
-    let world = World::new(20, 40, 8);
-    let hubspot = json!({ "search_lag_ms": 0 });
-    crate::support::ask(&world.sandbox.hubspot, "POST", "/_sandbox/settings", Some(&hubspot));
-    let config = std::fs::read_to_string(world.path("twinmap.toml")).unwrap();
-    let salesnav = format!(
-        "[connections.salesnav]\nkind = \"salesnav\"\nbase_url = \"{}\"\ntoken = \"cmd:echo {}\"\n\n[state]",
-        world.sandbox.salesnav.base_url, world.sandbox.salesnav.token
-    );
-    std::fs::write(world.path("twinmap.toml"), config.replacen("[state]", &salesnav, 1)).unwrap();
-    let specs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("specs/hubspot-linkedin/mappings");
-    for file in ["app.twin", "writeback.twin"] {
-        let text = std::fs::read_to_string(specs.join(file)).unwrap();
-        std::fs::write(world.path("mappings").join(file), text.replace("start: new", "start: all")).unwrap();
-    }
-    world.told(0, &["schema", "pull"]);
-    connect(&world);
-    world.told(0, &["start", "--writeback", "all"]);
-    for email in [KIM, ANA, TOMASZ, PRIYA] {
-        crate::nav_world::sign_in(&world, email);
-    }
-    // Somebody handed over from LinkedIn reaches HubSpot, and from there Salesforce.
-    let urn = stranger(&world)["urn"].clone();
-    nav(&world, "POST", "/_sandbox/member", Some(&json!({ "urn": urn, "email": "new@person.example" })));
-    nav(&world, "POST", "/_sandbox/lead", Some(&json!({ "urn": urn })));
-    world.json(&["apply", "--auto-approve", "--format", "json"]);
-    world.json(&["run", "--full", "--format", "json"]);
-    let people = world.query("SELECT Id FROM Contact WHERE Email = 'new@person.example'");
-    assert_eq!(people.len(), 1);
+    let nobody = stranger(&world)["urn"].clone();
+    act(&world, json!({ "kind": "NOTE", "seat": KIM, "about": nobody, "body": "B" }));
     let before = world.writes();
-    let report = world.json(&["run", "--format", "json"]);
-    assert_eq!((world.writes(), &report["counts"]["created"]), (before, &json!(0)), "{report}");
+    let plan = world.json(&["plan", "--format", "json"]);
+    assert_eq!(
+        plan["activities"],
+        json!([{
+            "writeback": "activities", "system": "salesforce", "due": { "message": 2, "note": 1 }, "attach": 0, "written": 0,
+            "skipped": { "call-not-mobile": 1, "not-copied": 1 }, "held": { "unmatched-note": 1 },
+        }])
+    );
+    let told = world.told(2, &["plan", "--detailed-exitcode"]);
+    assert!(told.contains("3 activities to write to salesforce") && told.contains("+ 2 of kind message"), "{told}");
+    assert_eq!(world.writes(), before);
+    let report = written_back(&world);
+    assert_eq!(report["written_now"], 3, "{report}");
+    let plan = world.json(&["plan", "--format", "json"]);
+    assert_eq!((&plan["activities"][0]["due"], &plan["activities"][0]["written"]), (&json!({}), &json!(3)));
+    world.told(0, &["plan", "--detailed-exitcode"]);
 }
 
-/// Every seat holder is a user of the CRM and has signed in, so that most activities are due.
-fn everybody_signs_in(world: &World) {
-    let users = world.query("SELECT Email, IsActive, ProfileId FROM User");
-    let profile = users.iter().find(|user| user["Email"] == KIM).unwrap()["ProfileId"].clone();
-    let seats = nav(world, "GET", "/_sandbox/seats", None);
-    for seat in seats["seats"].as_array().unwrap() {
-        let email = seat["email"].as_str().unwrap();
-        match users.iter().find(|user| user["Email"] == email) {
-            Some(user) if user["IsActive"] == true => {}
-            Some(_) => world.salesforce_admin("owner", json!({ "id": email, "active": true })),
-            None => {
-                let (name, _) = email.split_once('@').unwrap();
-                let fields = json!({
-                    "Username": email, "Email": email, "LastName": name, "Alias": &name[..name.len().min(8)],
-                    "IsActive": true, "CommunityNickname": name, "TimeZoneSidKey": "Europe/Rome", "LocaleSidKey": "en_GB",
-                    "LanguageLocaleKey": "en_US", "EmailEncodingKey": "UTF-8", "ProfileId": profile,
-                });
-                world.salesforce("User", fields);
-            }
+fn an_undo_takes_activities_back() {
+    for crm in [Crm::Salesforce, Crm::HubSpot] {
+        let world = started(crm, 0);
+        run(&world);
+        let (_, urn) = matched(&world, if crm == Crm::HubSpot { "contact" } else { "Contact" });
+        for body in ["one", "two", "three"] {
+            act(&world, json!({ "kind": "MESSAGE", "seat": KIM, "about": urn, "body": body }));
         }
-        let authorised = json!({ "email": email, "active": true, "user_authorised": true });
-        nav(world, "POST", "/_sandbox/seat", Some(&authorised));
+        let report = world.json(&["run", "--format", "json"]);
+        let id = report["run"].as_str().unwrap();
+        assert_eq!(report["linkedin"]["writebacks"][0]["written_now"], 3);
+        let made = || match crm {
+            Crm::HubSpot => {
+                let all = world.objects("communications", "hs_communication_body", "contacts");
+                let named = |one: &Value| (one["id"].clone(), one["properties"]["hs_communication_body"].clone());
+                all.iter().map(named).collect::<Vec<_>>()
+            }
+            Crm::Salesforce => {
+                tasks(&world).iter().map(|one| (one["Id"].clone(), one["Description"].clone())).collect()
+            }
+        };
+        // Later a person works on one of the three.
+        let touched = made().into_iter().find(|(_, body)| body == "two").unwrap().0;
+        let touched = touched.as_str().unwrap();
+        ask(&world.sandbox.hubspot, "POST", "/_sandbox/clock", Some(&json!({ "advance_ms": 60_000 })));
+        match crm {
+            Crm::HubSpot => world.hubspot_edit("communications", touched, json!({ "hs_communication_body": "two!" })),
+            Crm::Salesforce => world.salesforce_edit("Task", touched, json!({ "Subject": "two!" })),
+        }
+        let shown = world.json(&["undo", id, "--dry-run", "--format", "json"]);
+        assert_eq!(shown["changes"]["summary"]["delete"], 2, "{shown}");
+        let left = shown["left_alone"].as_array().unwrap();
+        let kept = left.iter().find(|one| one["record"] == touched).unwrap_or_else(|| panic!("{shown}"));
+        assert!(kept["why"].as_str().unwrap().starts_with("somebody changed it"), "{kept}");
+        let report = world.json(&["undo", id, "--yes", "--format", "json"]);
+        assert_eq!(report["counts"]["deleted"], 2, "{report}");
+        assert_eq!(made().len(), 1);
+        // They stay out, and the sums still hold.
+        let report = written_back(&world);
+        assert_eq!((&report["written"], &report["skipped"]), (&json!(1), &json!({ "undone": 2 })), "{report}");
+        assert_eq!(made().len(), 1);
+        world.told(0, &["reset", "--confirm", "reset salesnav"]);
+        assert_eq!(written_back(&world)["written"], 3);
+        assert_eq!(made().len(), 3);
     }
-}
-
-/// Not registered by number: 2,000 activities (or `TWINMAP_ACTIVITIES`) under faults, killed twice, come out once each.
-pub fn many_activities_under_faults_and_kills() {
-    use twinmap::sandbox::seed::Size;
-    let many: usize = std::env::var("TWINMAP_ACTIVITIES").map_or(2_000, |n| n.parse().unwrap());
-    let world = sized(Crm::Salesforce, Size { companies: 20, contacts: 40, deals: 0 }, many);
-    connect(&world);
-    world.told(0, &["start", "--writeback", "all"]);
-    everybody_signs_in(&world);
-    let faults = json!({ "seed": 7, "rules": [
-        { "fault": "drop_after", "percent": 12, "method": "POST" },
-        { "fault": "drop_after", "percent": 12, "method": "PATCH" },
-        { "fault": "status", "status": 503, "percent": 6 },
-    ]});
-    salesforce(&world, "faults", &faults);
-    for pause in [350_u64, 900] {
-        let mut child = world
-            .command(&["run"])
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
-        std::thread::sleep(std::time::Duration::from_millis(pause));
-        // SIGKILL: nothing is tidied up.
-        let _ = child.kill();
-        let _ = child.wait();
-    }
-    for _ in 0..4 {
-        let _ = world.run(&["run"]);
-    }
-    salesforce(&world, "faults", &json!({ "rules": [] }));
-    let output = world.run(&["run", "--format", "json"]);
-    assert!(matches!(output.status.code(), Some(0 | 3)), "{} {}", out(&output), err(&output));
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let report = &report["linkedin"]["writebacks"][0];
-    adds_up(report);
-    assert_eq!(report["seen"], many, "{report}");
-    let written = report["written"].as_u64().unwrap();
-    let rows = tasks(&world);
-    let keys: std::collections::BTreeSet<&str> =
-        rows.iter().map(|row| row["Twinmap_Id__c"].as_str().unwrap()).collect();
-    let titles: Vec<Value> = world.query("SELECT Title FROM Note WHERE Title LIKE 'LinkedIn note%'");
-    let notes: std::collections::BTreeSet<&str> =
-        titles.iter().map(|row| row["Title"].as_str().unwrap()).collect();
-    assert_eq!((rows.len(), titles.len()), (keys.len(), notes.len()), "each once");
-    assert_eq!((keys.len() + notes.len()) as u64, written, "{report}");
-    if many > 2_000 {
-        println!("{report}");
-    }
-    // Who is left out wanted it so, or has nothing to hang a note on.
-    assert_eq!(report["skipped"].as_object().unwrap().keys().collect::<Vec<_>>(), ["call-not-mobile", "item-not-chosen", "not-copied"]);
-    assert_eq!(report["held"].as_object().unwrap().keys().collect::<Vec<_>>(), ["unmatched-note"]);
-    assert!(written * 2 > many as u64, "{report}");
 }

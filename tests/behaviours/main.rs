@@ -16,12 +16,15 @@ mod activities;
 mod catalogue;
 mod deals;
 mod linkedin_app;
+mod linkedin_connection;
+mod linkedin_runs;
 mod linkedin_sync;
 mod linkedin_writeback;
 mod nav_world;
 mod page;
 mod people;
 mod registry;
+mod stages;
 #[path = "../runs/support.rs"]
 mod support;
 mod switch;
@@ -44,8 +47,10 @@ const SHOWN: &[&[Shown]] = &[
     activities::SHOWN,
     deals::SHOWN,
     people::SHOWN,
+    stages::SHOWN,
     switch::SHOWN,
     linkedin_app::SHOWN,
+    linkedin_connection::SHOWN,
     linkedin_sync::SHOWN,
     linkedin_writeback::SHOWN,
 ];
@@ -66,15 +71,9 @@ fn main() -> ExitCode {
     let mut trials: Vec<Trial> = shown.iter().map(|one| trial(one, &results)).collect();
     let registered = shown.clone();
     trials.push(Trial::test("page::is_current", move || finished(|| page::is_current(&registered))));
-    trials.push(Trial::test("linkedin_writeback::demos_end_well", || {
-        finished(linkedin_writeback::demos_end_well)
-    }));
-    trials.push(Trial::test("linkedin_writeback::three_systems_come_to_rest", || {
-        finished(linkedin_writeback::three_systems_come_to_rest)
-    }));
-    trials.push(Trial::test("linkedin_writeback::many_activities_under_faults_and_kills", || {
-        finished(linkedin_writeback::many_activities_under_faults_and_kills)
-    }));
+    for (name, test) in linkedin_runs::TESTS {
+        trials.push(Trial::test(*name, move || finished(*test)));
+    }
     let numbers = shown.clone();
     trials.push(Trial::test("registry::numbers_exist_and_names_are_unique", move || {
         finished(|| numbers_exist_and_names_are_unique(&numbers))

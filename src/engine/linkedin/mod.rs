@@ -5,6 +5,7 @@
 //! started. Activities are events: written once by their id, never merged.
 
 mod activity;
+mod attach;
 pub mod attribution;
 pub mod connection;
 pub mod cycle;
@@ -15,6 +16,7 @@ pub mod preflight;
 mod probe;
 mod report;
 pub(in crate::engine) mod settle;
+pub(in crate::engine) mod undo;
 pub mod writeback;
 
 pub use connection::{LinkState, NavLink};
@@ -30,6 +32,7 @@ use super::session::Deps;
 use crate::connect::navigator::Navigator;
 use crate::connect::remote::{Remote, Reply, Request};
 use crate::connect::salesnav::api::{self, AdminSettings};
+use crate::merge::change::Activities;
 use crate::plan::ir::{SyncPlan, SystemId};
 use crate::schema::SystemKind;
 
@@ -83,6 +86,26 @@ pub fn systems(plan: &SyncPlan) -> Vec<SystemId> {
 impl<'d> NavDeps<'d> {
     pub fn new(deps: &'d Deps<'d>, navigators: Vec<Option<&'d dyn Navigator>>) -> NavDeps<'d> {
         NavDeps { deps, navigators, admin: RefCell::default() }
+    }
+
+    /// What the next run would do about activities, for a change set. On a copy of the state.
+    pub async fn due(&self) -> EngineResult<Vec<Activities>> {
+        let plan = self.deps.plan;
+        let system = |name: &str| {
+            let item = plan.writebacks.iter().find(|item| item.name == name);
+            item.and_then(|item| plan.system(item.to)).map_or(String::new(), |system| system.name.clone())
+        };
+        let reports = self.preview().await?.into_iter();
+        let activities = reports.map(|report| Activities {
+            system: system(&report.name),
+            writeback: report.name,
+            due: report.due,
+            attach: report.attached_now,
+            written: report.written,
+            skipped: report.skipped,
+            held: report.held,
+        });
+        Ok(activities.collect())
     }
 
     /// The admin's switches. One run obeys one state of them, and asks once.

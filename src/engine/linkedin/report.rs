@@ -48,7 +48,10 @@ pub struct WritebackReport {
     pub held: BTreeMap<String, u64>,
     /// Of the written ones, those that hang on no record yet.
     pub unresolved: u64,
-    /// In this run.
+    /// Of a dry-run: what would be written now, by kind.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub due: BTreeMap<String, u64>,
+    /// In this run, or in the one that would be.
     pub written_now: u64,
     pub attached_now: u64,
 }

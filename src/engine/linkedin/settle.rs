@@ -22,7 +22,7 @@ pub fn is_writeback(intent: &Intent) -> bool {
     intent.payload.get("writeback").is_some()
 }
 
-fn text<'j>(payload: &'j Json, name: &str) -> &'j str {
+pub(super) fn text<'j>(payload: &'j Json, name: &str) -> &'j str {
     payload.get(name).and_then(Json::as_str).unwrap_or("")
 }
 

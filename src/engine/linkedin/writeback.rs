@@ -11,25 +11,27 @@ use serde_json::{Value as Json, json};
 
 use super::decide::{Decider, Decision};
 use super::report::WritebackReport;
+use super::undo::UNDONE;
 use super::{Bridge, NavDeps, activity};
 use crate::connect::remote::{
-    AssociateAction, AssociateItem, CallError, ErrorClass, FieldSpec, Outcome, Reply, Request, WriteItem,
-    WriteKind,
+    CallError, ErrorClass, Outcome, Reply, Request, WriteItem, WriteKind,
 };
 use crate::connect::salesnav::api::{self, Activity};
 use crate::engine::error::{EngineError, EngineResult};
 use crate::merge::external_id;
 use crate::plan::ir::{Writeback, WritebackTarget};
-use crate::record::RecordId;
-use crate::schema::{FieldType, SystemKind};
+use crate::schema::SystemKind;
 use crate::state::{Intent, NavActivity};
-use crate::value::{Millis, Value};
+use crate::value::Millis;
 
 const PAGE: usize = 500;
 /// How long a request may be under way, and land after its client gave up.
 const LANDING: i64 = 120_000;
 /// The reason of an activity whose request has no answer yet: nothing is done about it until that is settled.
 pub(super) const UNKNOWN: &str = "outcome-unknown";
+
+/// The reason of what was seen and not decided on yet.
+const UNDECIDED: &str = "undecided";
 
 /// One activity on its way into the CRM.
 struct Going {
@@ -40,10 +42,10 @@ struct Going {
 }
 
 /// One step of one activity, with its id in the journal.
-struct Sent {
-    op: String,
-    row: NavActivity,
-    on: Option<(String, String)>,
+pub(super) struct Sent {
+    pub op: String,
+    pub row: NavActivity,
+    pub on: Option<(String, String)>,
 }
 
 /// One pass over a writeback.
@@ -93,8 +95,12 @@ impl NavDeps<'_> {
                 pass.take_feed().await?;
                 let decider = pass.decider().await?;
                 let mut report = WritebackReport { name: item.name.clone(), ..WritebackReport::default() };
-                report.written_now = pass.decide_all(&decider)?;
+                report.due = pass.decide_all(&decider)?;
+                report.written_now = report.due.values().sum();
+                report.attached_now = pass.attachable(&decider)?.values().map(Vec::len).sum::<usize>() as u64;
                 tally(self.deps.store, &item.name, &mut report)?;
+                // What is due is not decided on in the state; it is told by itself.
+                report.held.remove(UNDECIDED);
                 all.push(report);
             }
         }
@@ -111,7 +117,7 @@ pub fn tally(store: &crate::state::Store, name: &str, report: &mut WritebackRepo
             "skipped" => *report.skipped.entry(reason).or_default() += count,
             "held" => *report.held.entry(reason).or_default() += count,
             // Seen and not decided yet: an interrupted run.
-            _ => *report.held.entry("undecided".to_owned()).or_default() += count,
+            _ => *report.held.entry(UNDECIDED.to_owned()).or_default() += count,
         }
     }
     report.unresolved = store.unresolved(name)?.len() as u64;
@@ -123,7 +129,7 @@ impl Pass<'_> {
         self.nav.deps.timer.now()
     }
 
-    fn contract(&self) -> &str {
+    pub(super) fn contract(&self) -> &str {
         &self.bridge.link.contract
     }
 
@@ -184,14 +190,16 @@ impl Pass<'_> {
         })
     }
 
-    /// Decides on everything that is not written; gives how many would be.
-    fn decide_all(&self, decider: &Decider<'_>) -> EngineResult<u64> {
-        let (mut after, mut due) = (String::new(), 0);
+    /// Decides on everything that is not written; gives how many of each kind would be.
+    fn decide_all(&self, decider: &Decider<'_>) -> EngineResult<BTreeMap<String, u64>> {
+        let (mut after, mut due) = (String::new(), BTreeMap::new());
         loop {
             let rows = self.nav.deps.store.unwritten(&self.item.name, &after, PAGE)?;
             let Some(last) = rows.last() else { return Ok(due) };
             after.clone_from(&last.id);
-            due += self.sorted(decider, rows)?.len() as u64;
+            for one in self.sorted(decider, rows)? {
+                *due.entry(one.row.kind).or_default() += 1;
+            }
         }
     }
 
@@ -200,7 +208,7 @@ impl Pass<'_> {
         let mut going = Vec::new();
         let mut noted = Vec::new();
         for row in rows {
-            if row.reason == UNKNOWN {
+            if row.reason == UNKNOWN || row.reason == UNDONE {
                 continue;
             }
             let (state, reason, detail) = match decider.decide(&row)? {
@@ -257,7 +265,7 @@ impl Pass<'_> {
         }
     }
 
-    fn batch(&self) -> usize {
+    pub(super) fn batch(&self) -> usize {
         if self.bridge.kind == SystemKind::Hubspot { 100 } else { 200 }
     }
 
@@ -270,7 +278,7 @@ impl Pass<'_> {
         external_id(self.contract(), "activity", id)
     }
 
-    fn intent(&self, object: &str, record: &str, payload: Json) -> Intent {
+    pub(super) fn intent(&self, object: &str, record: &str, payload: Json) -> Intent {
         self.issued.set(self.issued.get() + 1);
         let now = self.now();
         Intent {
@@ -353,7 +361,7 @@ impl Pass<'_> {
     }
 
     /// The outcome of every item. A call that was certainly not made leaves everything as it was before it.
-    fn outcomes(
+    pub(super) fn outcomes(
         &self,
         sent: &[Sent],
         answer: Result<Reply, CallError>,
@@ -381,101 +389,6 @@ impl Pass<'_> {
             }
         }
     }
-
-    /// What is written and hangs on nothing is attached where a match is known now.
-    async fn attach_due(&self, decider: &Decider<'_>, report: &mut WritebackReport) -> EngineResult<()> {
-        let mut due: BTreeMap<(String, String), Vec<(NavActivity, String)>> = BTreeMap::new();
-        for row in self.nav.deps.store.unresolved(&self.item.name)? {
-            if row.state != "written" {
-                continue;
-            }
-            let Some(target) = self.item.targets.iter().find(|target| target.object == row.object) else {
-                continue;
-            };
-            if let (Some((object, record)), _) = decider.resolve(target, &row.about)? {
-                due.entry((row.object.clone(), object)).or_default().push((row, record));
-            }
-        }
-        for ((from, to), rows) in due {
-            for chunk in rows.chunks(self.batch()) {
-                self.attach(&from, &to, chunk, report).await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn attach(
-        &self,
-        from: &str,
-        to: &str,
-        rows: &[(NavActivity, String)],
-        report: &mut WritebackReport,
-    ) -> EngineResult<()> {
-        let store = self.nav.deps.store;
-        let mut intents = Vec::new();
-        let mut sent = Vec::new();
-        for (row, record) in rows {
-            let on = (to.to_owned(), record.clone());
-            let payload = json!({
-                "writeback": self.item.name, "activity": row.id, "step": "attach", "on": on,
-            });
-            let intent = self.intent(from, &row.record, payload);
-            sent.push(Sent { op: intent.op.clone(), row: row.clone(), on: Some(on) });
-            intents.push(intent);
-        }
-        store.atomically(|store| store.add_intents(&intents))?;
-        let answer = self.bridge.remote.call(self.attaching(from, to, &sent)).await;
-        let outcomes = self.outcomes(&sent, answer)?;
-        store.atomically(|store| {
-            for one in &sent {
-                let (result, record, detail) = said(outcomes.get(&one.op));
-                // To attach again is to attach once: an unknown outcome needs no looking into.
-                store.set_outcome(&one.op, result, record, detail, self.now())?;
-                if let ("ok", Some((object, record))) = (result, &one.on) {
-                    report.attached_now += 1;
-                    let row = NavActivity {
-                        on_object: object.clone(),
-                        on_record: record.clone(),
-                        detail: String::new(),
-                        ..one.row.clone()
-                    };
-                    store.settle_activity(&self.item.name, &row)?;
-                }
-            }
-            Ok(())
-        })?;
-        Ok(())
-    }
-
-    fn attaching(&self, from: &str, to: &str, sent: &[Sent]) -> Request {
-        if self.bridge.kind == SystemKind::Hubspot {
-            let item = |one: &Sent| {
-                let (_, to) = one.on.as_ref()?;
-                Some(AssociateItem {
-                    op: one.op.as_str().into(),
-                    from: RecordId::new(one.row.record.as_str()),
-                    to: RecordId::new(to.as_str()),
-                    action: AssociateAction::Add,
-                })
-            };
-            let items = sent.iter().filter_map(item).collect();
-            return Request::Associate { from: from.into(), to: to.into(), items };
-        }
-        let who = || FieldSpec { name: "WhoId".into(), ty: FieldType::Text { max: None } };
-        let item = |one: &Sent| {
-            let (_, to) = one.on.as_ref()?;
-            Some(WriteItem {
-                op: one.op.as_str().into(),
-                kind: WriteKind::Update {
-                    id: RecordId::new(one.row.record.as_str()),
-                    unmodified_since: None,
-                },
-                fields: vec![(who(), Value::text(to.as_str()))],
-                associations: Vec::new(),
-            })
-        };
-        Request::Write { object: from.into(), items: sent.iter().filter_map(item).collect() }
-    }
 }
 
 /// The activity as it stands once its record is there.
@@ -498,7 +411,7 @@ pub(super) fn written(
     }
 }
 
-fn said(outcome: Option<&Outcome>) -> (&'static str, &str, &str) {
+pub(super) fn said(outcome: Option<&Outcome>) -> (&'static str, &str, &str) {
     match outcome {
         Some(Outcome::Created { id } | Outcome::Updated { id }) => ("ok", id.as_str(), ""),
         Some(Outcome::Refused(refusal)) => ("refused", "", &refusal.message),
