@@ -121,7 +121,8 @@ async fn carry_out(
     let plan = session.draft_undo(run).await?;
     let mut ops = Vec::new();
     let agreed = |change: &Change| shown.changes.iter().any(|known| known.same_as(change));
-    let (of_ops, of_activities) = plan.changes.changes.split_at(plan.ops.len().min(plan.changes.changes.len()));
+    let (of_ops, of_activities) =
+        plan.changes.changes.split_at(plan.ops.len().min(plan.changes.changes.len()));
     for (op, change) in plan.ops.into_iter().zip(of_ops) {
         if agreed(change) {
             ops.push(op);

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::nav_world::{CONTRACT, Crm, KIM, act, configure, connect, edit, fresh, mappings, matched, matches, nav, run, started, stranger, written_back};
+use crate::nav_world::{
+    CONTRACT, Crm, KIM, act, configure, connect, edit, fresh, mappings, matched, matches, nav, run, started,
+    stranger, written_back,
+};
 use crate::registry::behaviours;
 use crate::support::{Side, World, out};
 

@@ -3,7 +3,10 @@
 use serde_json::json;
 
 use crate::linkedin_app::everything;
-use crate::nav_world::{Crm, KIM, act, configure, connect, connected, fresh, mappings, matched, run, sign_in, started, stranger, written_back};
+use crate::nav_world::{
+    Crm, KIM, act, configure, connect, connected, fresh, mappings, matched, run, sign_in, started, stranger,
+    written_back,
+};
 use crate::registry::behaviours;
 use crate::support::{Side, World, ask};
 

@@ -145,7 +145,10 @@ fn many_activities_under_faults_and_kills() {
         println!("{report}");
     }
     // Who is left out wanted it so, or has nothing to hang a note on.
-    assert_eq!(report["skipped"].as_object().unwrap().keys().collect::<Vec<_>>(), ["call-not-mobile", "item-not-chosen", "not-copied"]);
+    assert_eq!(
+        report["skipped"].as_object().unwrap().keys().collect::<Vec<_>>(),
+        ["call-not-mobile", "item-not-chosen", "not-copied"]
+    );
     assert_eq!(report["held"].as_object().unwrap().keys().collect::<Vec<_>>(), ["unmatched-note"]);
     assert!(written * 2 > many as u64, "{report}");
 }

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::nav_world::{
-    ANA, Crm, KIM, PRIYA, TOMASZ, act, connected, edit, fresh, mappings, matched, matches, nav, run, salesforce, started,
-    stranger, unresolved, written_back, adds_up,
+    ANA, Crm, KIM, PRIYA, TOMASZ, act, adds_up, connected, edit, fresh, mappings, matched, matches, nav, run,
+    salesforce, started, stranger, unresolved, written_back,
 };
 use crate::registry::behaviours;
 use crate::support::{World, ask};
@@ -325,7 +325,9 @@ fn a_plan_counts_activities() {
     let world = started(Crm::Salesforce, 0);
     run(&world);
     let (_, urn) = matched(&world, "Contact");
-    for (kind, copy) in [("MESSAGE", true), ("MESSAGE", true), ("NOTE", true), ("INMAIL", false), ("CALL", true)] {
+    for (kind, copy) in
+        [("MESSAGE", true), ("MESSAGE", true), ("NOTE", true), ("INMAIL", false), ("CALL", true)]
+    {
         let activity = json!({
             "kind": kind, "seat": KIM, "about": urn, "origin": "DESKTOP", "subject": "S", "body": "B", "copy": copy,
         });
@@ -343,7 +345,10 @@ fn a_plan_counts_activities() {
         }])
     );
     let told = world.told(2, &["plan", "--detailed-exitcode"]);
-    assert!(told.contains("3 activities to write to salesforce") && told.contains("+ 2 of kind message"), "{told}");
+    assert!(
+        told.contains("3 activities to write to salesforce") && told.contains("+ 2 of kind message"),
+        "{told}"
+    );
     assert_eq!(world.writes(), before);
     let report = written_back(&world);
     assert_eq!(report["written_now"], 3, "{report}");
@@ -366,7 +371,8 @@ fn an_undo_takes_activities_back() {
         let made = || match crm {
             Crm::HubSpot => {
                 let all = world.objects("communications", "hs_communication_body", "contacts");
-                let named = |one: &Value| (one["id"].clone(), one["properties"]["hs_communication_body"].clone());
+                let named =
+                    |one: &Value| (one["id"].clone(), one["properties"]["hs_communication_body"].clone());
                 all.iter().map(named).collect::<Vec<_>>()
             }
             Crm::Salesforce => {
@@ -378,7 +384,9 @@ fn an_undo_takes_activities_back() {
         let touched = touched.as_str().unwrap();
         ask(&world.sandbox.hubspot, "POST", "/_sandbox/clock", Some(&json!({ "advance_ms": 60_000 })));
         match crm {
-            Crm::HubSpot => world.hubspot_edit("communications", touched, json!({ "hs_communication_body": "two!" })),
+            Crm::HubSpot => {
+                world.hubspot_edit("communications", touched, json!({ "hs_communication_body": "two!" }))
+            }
             Crm::Salesforce => world.salesforce_edit("Task", touched, json!({ "Subject": "two!" })),
         }
         let shown = world.json(&["undo", id, "--dry-run", "--format", "json"]);
@@ -391,7 +399,11 @@ fn an_undo_takes_activities_back() {
         assert_eq!(made().len(), 1);
         // They stay out, and the sums still hold.
         let report = written_back(&world);
-        assert_eq!((&report["written"], &report["skipped"]), (&json!(1), &json!({ "undone": 2 })), "{report}");
+        assert_eq!(
+            (&report["written"], &report["skipped"]),
+            (&json!(1), &json!({ "undone": 2 })),
+            "{report}"
+        );
         assert_eq!(made().len(), 1);
         world.told(0, &["reset", "--confirm", "reset salesnav"]);
         assert_eq!(written_back(&world)["written"], 3);

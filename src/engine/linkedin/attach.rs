@@ -35,7 +35,11 @@ impl Pass<'_> {
         Ok(due)
     }
 
-    pub(super) async fn attach_due(&self, decider: &Decider<'_>, report: &mut WritebackReport) -> EngineResult<()> {
+    pub(super) async fn attach_due(
+        &self,
+        decider: &Decider<'_>,
+        report: &mut WritebackReport,
+    ) -> EngineResult<()> {
         let due = self.attachable(decider)?;
         for ((from, to), rows) in due {
             for chunk in rows.chunks(self.batch()) {

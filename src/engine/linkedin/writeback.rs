@@ -13,9 +13,7 @@ use super::decide::{Decider, Decision};
 use super::report::WritebackReport;
 use super::undo::UNDONE;
 use super::{Bridge, NavDeps, activity};
-use crate::connect::remote::{
-    CallError, ErrorClass, Outcome, Reply, Request, WriteItem, WriteKind,
-};
+use crate::connect::remote::{CallError, ErrorClass, Outcome, Reply, Request, WriteItem, WriteKind};
 use crate::connect::salesnav::api::{self, Activity};
 use crate::engine::error::{EngineError, EngineResult};
 use crate::merge::external_id;
