@@ -69,7 +69,7 @@ fn revenue_is_attributed_to_campaigns() {
     world.told(0, &["attribution", "--format", "html", "-o", world.path("a.html").to_str().unwrap()]);
     let page = std::fs::read_to_string(world.path("a.html")).unwrap();
     assert!(page.contains("default-src 'none'") && page.contains("<svg") && !page.contains("<script"));
-    assert_eq!(page.matches("<rect").count(), groups.len() * 2);
+    assert_eq!(page.matches("<rect").count(), groups.len() * 4);
 }
 
 /// The example's syncs, taking in what is there already.
