@@ -250,10 +250,39 @@ pub struct Test<'a> {
     pub name: String,
     /// Index into `Program::syncs`.
     pub sync: usize,
-    pub givens: Vec<(Side, Vec<(FieldRef<'a>, Value)>)>,
+    pub givens: Vec<Given<'a>>,
+    /// Objects without any associated record.
+    pub absent: Vec<Object<'a>>,
+    /// Sync, left id, right id.
+    pub links: Vec<(usize, String, String)>,
     pub base: Vec<(Side, FieldRef<'a>, Value)>,
     pub expects: Vec<Expect<'a>>,
     pub span: Span,
+}
+
+/// A record that a test gives: of the pair, or associated with the one of its side.
+#[derive(Debug)]
+pub struct Given<'a> {
+    pub side: Side,
+    pub object: Object<'a>,
+    /// Associated with the record of its side.
+    pub associated: bool,
+    pub fields: Vec<(FieldRef<'a>, Value)>,
+    /// Lists that it is in, or is not in.
+    pub lists: Vec<(String, bool)>,
+    /// Syncs that link it, or do not; of one arm, when one is named; whether its counterpart is private.
+    pub linked: Vec<Linked>,
+    /// How long ago it was edited, in milliseconds.
+    pub edited: Option<i64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Linked {
+    /// Index into `Program::syncs`.
+    pub sync: usize,
+    pub arm: Option<usize>,
+    pub is: bool,
+    pub private: bool,
 }
 
 #[derive(Debug)]

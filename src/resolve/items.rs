@@ -1,15 +1,12 @@
-//! Value maps, stage maps, converters, owners, tests and policies.
+//! Value maps, stage maps, converters, owners and policies.
 
 use super::expr::Scope;
-use super::hir::{
-    self, ConvertItem, Expect, FieldRef, MapEnd, Object, OwnerMap, Program, Side, StageMap, Test, ValueMap,
-};
-use super::{Resolver, literal};
-use crate::diag::errors::{names, text as texts, types, values};
+use super::Resolver;
+use super::hir::{self, ConvertItem, FieldRef, MapEnd, Object, OwnerMap, Side, StageMap, ValueMap};
+use crate::diag::errors::{names, text as texts, values};
 use crate::diag::suggest::nearest;
-use crate::schema::{FieldType, SystemKind};
+use crate::schema::SystemKind;
 use crate::syntax::ast;
-use crate::value::Value;
 
 impl<'a> Resolver<'a> {
     pub(super) fn value_map(&mut self, item: &'a ast::Values) -> Option<ValueMap<'a>> {
@@ -150,127 +147,6 @@ impl<'a> Resolver<'a> {
             unmatched: item.unmatched.as_ref().map(|policy| policy.action.clone()),
             header: item.header,
         })
-    }
-
-    pub(super) fn test(&mut self, item: &'a ast::Test, program: &Program<'a>) -> Option<Test<'a>> {
-        let Some(sync) = program.syncs.iter().position(|sync| sync.name.text == item.sync.text) else {
-            // A sync that exists but could not be resolved has been reported itself.
-            self.sync_exists(&item.sync.text, item.sync.span);
-            return None;
-        };
-        let resolved = program.syncs.get(sync)?;
-        let mut test = Test {
-            name: item.name.value.clone(),
-            sync,
-            givens: Vec::new(),
-            base: Vec::new(),
-            expects: Vec::new(),
-            span: item.header,
-        };
-        for given in &item.givens {
-            if given.side.text == "base" {
-                for field in &given.fields {
-                    test.base.extend(self.base_value(resolved, field));
-                }
-            } else if let Some(side) = self.side(resolved, &given.side) {
-                let fields =
-                    given.fields.iter().filter_map(|field| self.test_value(resolved, side, None, field));
-                test.givens.push((side, fields.collect()));
-            }
-        }
-        for expect in &item.expects {
-            test.expects.extend(self.expect(resolved, expect));
-        }
-        Some(test)
-    }
-
-    fn expect(&mut self, sync: &hir::Sync<'a>, expect: &'a ast::Expect) -> Option<Expect<'a>> {
-        let span = expect.span;
-        Some(match &expect.kind {
-            ast::ExpectKind::Fields { exactly, side, object, fields } => {
-                let at = self.side(sync, side)?;
-                let arm = object.as_ref().map(|name| name.text.as_str());
-                let object = match at {
-                    Side::Left => sync.left,
-                    Side::Right => {
-                        sync.arms.iter().find(|a| arm.is_none_or(|arm| a.right.name == arm))?.right
-                    }
-                };
-                let fields =
-                    fields.iter().filter_map(|field| self.test_value(sync, at, arm, field)).collect();
-                Expect::Fields { exactly: *exactly, side: at, object: object.name, fields, span }
-            }
-            ast::ExpectKind::Outcome { word, reason } => {
-                let known = ["skipped", "held", "failed", "unchanged"];
-                if !known.contains(&word.text.as_str()) {
-                    let near = nearest(&word.text, known);
-                    self.say(texts::unknown_word(word.span, "expectation", &word.text, near, &known));
-                    return None;
-                }
-                Expect::Outcome { word: word.text.clone(), reason: reason.clone(), span }
-            }
-            ast::ExpectKind::Conflict { winner } => {
-                Expect::Conflict { winner: self.side(sync, winner)?, span }
-            }
-        })
-    }
-
-    fn base_value(
-        &mut self,
-        sync: &hir::Sync<'a>,
-        field: &'a ast::FieldValue,
-    ) -> Option<(Side, FieldRef<'a>, Value)> {
-        let side = match field.name.parts.as_slice() {
-            [system, _] => self.side(sync, system)?,
-            [name] if sync.left.schema.fields.contains_key(&name.text) => Side::Left,
-            _ => Side::Right,
-        };
-        let (found, value) = self.test_value(sync, side, None, field)?;
-        Some((side, found, value))
-    }
-
-    fn test_value(
-        &mut self,
-        sync: &hir::Sync<'a>,
-        side: Side,
-        arm: Option<&str>,
-        field: &'a ast::FieldValue,
-    ) -> Option<(FieldRef<'a>, Value)> {
-        let name = field.name.parts.last()?;
-        let object = match side {
-            Side::Left => sync.left,
-            Side::Right => {
-                let fits = |a: &&hir::Arm<'a>| match arm {
-                    Some(arm) => a.right.name == arm,
-                    None => a.right.schema.fields.contains_key(&name.text),
-                };
-                sync.arms.iter().find(fits).or_else(|| sync.arms.first())?.right
-            }
-        };
-        let found = self.field(object, name, None)?;
-        match literal::typed(&field.value, &found.field.ty) {
-            Ok(value) => {
-                self.value_exists(found, &value, field.value.span);
-                Some((found, value))
-            }
-            Err(wants) => {
-                let message = format!("{}.{}.{} takes {wants}", object.system, object.name, found.name);
-                self.say(types::wrong_operand(field.value.span, message, found.field.ty.to_string()));
-                None
-            }
-        }
-    }
-
-    /// Values in tests are checked like values in mappings.
-    fn value_exists(&mut self, field: FieldRef<'a>, value: &Value, span: crate::source::Span) {
-        let options = &field.field.options;
-        let (FieldType::Option, Value::Text(text)) = (&field.field.ty, value) else { return };
-        if options.is_empty() || options.iter().any(|option| option.value == **text) {
-            return;
-        }
-        let path = format!("{}.{}.{}", field.object.system, field.object.name, field.name);
-        let near = super::near_value(field.field, text);
-        self.say(crate::diag::errors::values::unknown_value(span, &path, text, near, options.len(), "value"));
     }
 
     /// Which side of a sync a system name means.

@@ -4,6 +4,7 @@
 //! sense are `check`'s.
 
 mod associate;
+mod case;
 mod expr;
 pub mod hir;
 mod items;

@@ -471,17 +471,43 @@ pub struct Test {
     pub name: Str,
     pub sync: Ident,
     pub givens: Vec<Given>,
+    /// `given no hubspot.contact`.
+    pub absent: Vec<ObjectRef>,
+    /// `given link accounts "512" <-> "001..."`.
+    pub links: Vec<GivenLink>,
     pub expects: Vec<Expect>,
     pub header: Span,
     pub span: Span,
 }
 
-/// `given hubspot { name: "X" }`; `side` is a system or `base`.
+/// `given hubspot.contact in "A list" linked people edited 5m ago { name: "X" }`; `side` is a system or `base`.
 #[derive(Debug, Clone)]
 pub struct Given {
     pub side: Ident,
+    /// An associated record's object, or the one that says which of several is meant.
+    pub object: Option<Ident>,
+    pub lists: Vec<Membership<Str>>,
+    pub linked: Vec<Membership<Path>>,
+    /// Milliseconds.
+    pub edited: Option<i64>,
     pub fields: Vec<FieldValue>,
     pub span: Span,
+}
+
+/// A list or sync that a record of a test is said to be in, or not to be in.
+#[derive(Debug, Clone)]
+pub struct Membership<T> {
+    pub of: T,
+    pub is: bool,
+    /// The counterpart is private.
+    pub private: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct GivenLink {
+    pub sync: Ident,
+    pub left: Str,
+    pub right: Str,
 }
 
 #[derive(Debug, Clone)]

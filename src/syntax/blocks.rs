@@ -1,6 +1,6 @@
-//! The items other than `sync`: value maps, converters, owners, writebacks, settings, tests, policies.
+//! The items other than `sync`: value maps, converters, owners, writebacks, settings, policies.
 
-use super::ast::{self, FieldValue, PolicyRuleKind, SettingsClauseKind, WritebackClauseKind};
+use super::ast::{self, PolicyRuleKind, SettingsClauseKind, WritebackClauseKind};
 use super::build::{Builder, Parts};
 use super::cause::{self, Frame};
 use super::grammar::Rule;
@@ -262,74 +262,6 @@ impl<'t> Reader<'t> {
             header: node.span,
             span: whole(node),
         })
-    }
-
-    pub(super) fn test(&mut self, node: &Node) -> Option<ast::Test> {
-        let header = self.header(node, Rule::test_header, 0)?;
-        let mut builder = self.builder(node.span);
-        let mut parts = Parts::of(header);
-        let name = builder.text(parts.next(Rule::string));
-        let sync = builder.ident(parts.next(Rule::name));
-        let (mut givens, mut expects) = (Vec::new(), Vec::new());
-        for line in block(node) {
-            let plain = Frame { colon: None, no_colon: None, has_arrow: false };
-            match (cause::first_word(self.piece(line.span).text), line.block.is_some()) {
-                ("given", _) => {
-                    let Some(pair) = self.strict(line.span, Rule::given_header, plain) else { continue };
-                    let side = self.builder(line.span).ident(Parts::of(pair).next(Rule::name));
-                    givens.push(ast::Given { side, fields: self.fields(line), span: whole(line) });
-                }
-                ("expect", true) => {
-                    let Some(pair) = self.strict(line.span, Rule::expect_header, plain) else { continue };
-                    let builder = self.builder(line.span);
-                    let mut parts = Parts::of(pair);
-                    parts.next(Rule::kw_expect);
-                    let exactly = parts.peek() == Some(Rule::kw_exactly);
-                    let side = builder.ident(parts.next(Rule::name));
-                    let object = parts.next(Rule::name).map(|pair| builder.ident(Some(pair)));
-                    let kind = ast::ExpectKind::Fields { exactly, side, object, fields: self.fields(line) };
-                    expects.push(ast::Expect { kind, span: whole(line) });
-                }
-                ("expect", false) => {
-                    let Some(pair) = self.strict(line.span, Rule::expect_line, plain) else { continue };
-                    let builder = self.builder(line.span);
-                    let mut parts = Parts::of(pair);
-                    parts.next(Rule::kw_expect);
-                    let kind = if parts.peek() == Some(Rule::kw_conflict) {
-                        ast::ExpectKind::Conflict { winner: builder.ident(parts.next(Rule::name)) }
-                    } else {
-                        let word = builder.ident(parts.next(Rule::name));
-                        let reason = parts.next(Rule::reason).map(|pair| pair.as_str().to_owned());
-                        ast::ExpectKind::Outcome { word, reason }
-                    };
-                    expects.push(ast::Expect { kind, span: line.span });
-                }
-                (word, _) => {
-                    let word = word.to_owned();
-                    self.unknown(line.span, "line of a test", &word, &["given", "expect"]);
-                }
-            }
-        }
-        Some(ast::Test { name, sync, givens, expects, header: node.span, span: whole(node) })
-    }
-
-    fn fields(&mut self, node: &Node) -> Vec<FieldValue> {
-        let mut fields = Vec::new();
-        for line in block(node) {
-            self.line_only(line);
-            let frame = Frame { colon: None, no_colon: None, has_arrow: false };
-            let Some(pair) = self.strict(line.span, Rule::fields_line, frame) else { continue };
-            let mut builder = self.builder(line.span);
-            let mut parts = Parts::of(pair);
-            while let Some(pair) = parts.next(Rule::field_value) {
-                let span = builder.span(&pair);
-                let mut inner = Parts::of(pair);
-                let name = builder.path(inner.next(Rule::path));
-                let value = builder.expr(inner.next(Rule::expr));
-                fields.push(FieldValue { name, value, span });
-            }
-        }
-        fields
     }
 
     pub(super) fn policy(&mut self, node: &Node) -> Option<ast::Policy> {

@@ -4,6 +4,7 @@ pub mod allow;
 pub mod ast;
 mod blocks;
 mod build;
+mod case;
 mod cause;
 pub mod fmt;
 mod grammar;

@@ -1,9 +1,10 @@
 //! From resolved tests to cases that stand on their own: names and values, no borrows of the source.
 
-use crate::plan::ir::Side;
+use crate::plan::ir::{Object, Side};
+use crate::record::{HistoryEntry, Record, RecordId};
 use crate::resolve::hir::{self, Program};
 use crate::source::{SourceMap, Span};
-use crate::value::Value;
+use crate::value::{Millis, Value};
 
 /// One `test` item.
 #[derive(Debug, Clone)]
@@ -13,6 +14,12 @@ pub struct Case {
     pub file: String,
     pub line: u32,
     pub givens: Vec<Given>,
+    /// Records associated with the one of their side.
+    pub around: Vec<Given>,
+    /// Links with their ids: sync, left, right.
+    pub links: Vec<(String, String, String)>,
+    /// The test says something of associated records, lists or links: what it does not say is not so.
+    pub knows_world: bool,
     /// What both sides last agreed on: side, field, value. `None` = no `given base`.
     pub base: Option<Vec<(Side, String, Value)>>,
     pub expects: Vec<Expectation>,
@@ -25,6 +32,47 @@ pub struct Given {
     /// API name of the object: says which arm of a routed sync is meant.
     pub object: Option<String>,
     pub fields: Vec<(String, Value)>,
+    /// Lists that the record is in.
+    pub lists: Vec<String>,
+    pub linked: Vec<Linked>,
+    /// How long ago it was edited, in milliseconds.
+    pub edited: Option<i64>,
+}
+
+impl Given {
+    /// A record as a read would give it: fields that the test does not name are blank.
+    pub fn record(&self, object: Option<&Object>, id: &str) -> Record {
+        let fields = object.map_or(&[][..], |object| &object.fields);
+        let slots = fields.iter().map(|field| {
+            let value = self.fields.iter().find(|(name, _)| *name == field.name).map(|(_, value)| value);
+            Some(value.cloned().unwrap_or(Value::Null))
+        });
+        let mut record = Record::new(RecordId::new(id), slots.collect());
+        if let Some(edited) = self.edited {
+            let at = Millis(NOW - edited);
+            record.modified = Some(at);
+            let entry = |value: &Value| HistoryEntry {
+                value: value.clone(),
+                at,
+                source: "CRM_UI".to_owned(),
+                source_id: String::new(),
+            };
+            record.history =
+                self.fields.iter().map(|(name, value)| (name.clone(), vec![entry(value)])).collect();
+        }
+        record
+    }
+}
+
+/// The moment of a test, in milliseconds since 1970: it only matters how far apart edits are.
+const NOW: i64 = 1_767_225_600_000;
+
+/// A link in another sync.
+#[derive(Debug, Clone)]
+pub struct Linked {
+    pub sync: String,
+    pub arm: Option<usize>,
+    pub private: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -62,11 +110,33 @@ fn case(program: &Program<'_>, sources: &SourceMap, test: &hir::Test<'_>) -> Opt
     let named = |fields: &[(hir::FieldRef<'_>, Value)]| -> Vec<(String, Value)> {
         fields.iter().map(|(field, value)| (field.name.to_owned(), value.clone())).collect()
     };
-    let givens = test.givens.iter().map(|(side, fields)| Given {
-        side: *side,
-        object: fields.first().map(|(field, _)| field.object.name.to_owned()),
-        fields: named(fields),
+    let name_of = |sync: usize| program.syncs.get(sync).map(|sync| sync.name.text.clone());
+    let record = |given: &hir::Given<'_>| Given {
+        side: given.side,
+        object: Some(given.object.name.to_owned()),
+        fields: named(&given.fields),
+        lists: given.lists.iter().filter(|(_, is)| *is).map(|(list, _)| list.clone()).collect(),
+        linked: given
+            .linked
+            .iter()
+            .filter(|link| link.is)
+            .filter_map(|link| {
+                Some(Linked { sync: name_of(link.sync)?, arm: link.arm, private: link.private })
+            })
+            .collect(),
+        edited: given.edited,
+    };
+    let of = |associated: bool| {
+        test.givens.iter().filter(move |given| given.associated == associated).map(record).collect::<Vec<_>>()
+    };
+    let says = |given: &hir::Given<'_>| {
+        given.associated || !given.lists.is_empty() || !given.linked.is_empty()
+    };
+    let links = test.links.iter().filter_map(|(sync, left, right)| {
+        Some((name_of(*sync)?, left.clone(), right.clone()))
     });
+    let knows_world =
+        !test.absent.is_empty() || !test.links.is_empty() || test.givens.iter().any(says);
     let base = test.base.iter().map(|(side, field, value)| (*side, field.name.to_owned(), value.clone()));
     let expects = test.expects.iter().map(|expect| match expect {
         hir::Expect::Fields { exactly, side, object, fields, span } => Expectation {
@@ -91,7 +161,10 @@ fn case(program: &Program<'_>, sources: &SourceMap, test: &hir::Test<'_>) -> Opt
         sync: sync.name.text.clone(),
         file: sources.path(test.span.file).to_owned(),
         line: line(test.span),
-        givens: givens.collect(),
+        givens: of(false),
+        around: of(true),
+        links: links.collect(),
+        knows_world,
         base: (!test.base.is_empty()).then(|| base.collect()),
         expects: expects.collect(),
     })

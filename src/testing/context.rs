@@ -1,7 +1,8 @@
-//! What the world answers to a test: owners as the snapshots know them, nothing else.
+//! What the world answers to a test: owners as the snapshots know them, and what the test itself gives.
 
 use std::collections::BTreeMap;
 
+use super::case::{Case, Given, Linked};
 use crate::interp::{Context, Lookup};
 use crate::plan::ir::{ObjectId, OwnerElse, OwnersId, Side, SyncId, SyncPlan};
 use crate::record::Record;
@@ -10,7 +11,7 @@ use crate::schema::model::Owner;
 /// Owners of each system by its name, as the snapshots know them.
 pub type Owners = BTreeMap<String, Vec<Owner>>;
 
-/// What the snapshots can answer; links and lists are not known to a test.
+/// What the snapshots can answer; links and lists are not known to them.
 pub struct Snapshots<'a> {
     pub plan: &'a SyncPlan,
     pub owners: &'a Owners,
@@ -62,6 +63,86 @@ impl Context for Snapshots<'_> {
 
     fn associated(&self, _: ObjectId, _: &Record) -> Vec<Record> {
         Vec::new()
+    }
+}
+
+/// What a test gives beyond its records; what it does not say is not so.
+pub struct World<'a> {
+    pub snapshots: Snapshots<'a>,
+    pub case: &'a Case,
+}
+
+/// The id of the record that a test gives for a side.
+pub fn id_of(side: Side) -> &'static str {
+    match side {
+        Side::Left => "left",
+        Side::Right => "right",
+    }
+}
+
+/// The id of a record that a test puts beside those of the pair.
+fn id_around(index: usize) -> String {
+    format!("beside {index}")
+}
+
+impl World<'_> {
+    /// What the test says of a record.
+    fn given(&self, record: &Record) -> Option<&Given> {
+        let id = record.id.as_str();
+        let own = self.case.givens.iter().find(|given| id_of(given.side) == id);
+        own.or_else(|| {
+            let mut around = self.case.around.iter().enumerate();
+            around.find(|(index, _)| id_around(*index) == id).map(|(_, given)| given)
+        })
+    }
+
+    fn is(&self, link: &Linked, sync: SyncId) -> bool {
+        self.snapshots.plan.sync(sync).is_some_and(|sync| sync.name == link.sync)
+    }
+}
+
+impl Context for World<'_> {
+    fn owner(&self, map: OwnersId, to: Side, id: &str) -> Lookup {
+        self.snapshots.owner(map, to, id)
+    }
+
+    fn linked_id(&self, sync: SyncId, to: Side, id: &str) -> Lookup {
+        let name = self.snapshots.plan.sync(sync).map_or("", |sync| sync.name.as_str());
+        let ends = self.case.links.iter().filter(|(known, ..)| known == name).map(|(_, left, right)| match to {
+            Side::Right => (left, right),
+            Side::Left => (right, left),
+        });
+        match ends.into_iter().find(|(here, _)| *here == id) {
+            Some((_, there)) => Lookup::Found(there.as_str().into()),
+            None => Lookup::Missing(format!("the test gives no link of `{name}` for {id}")),
+        }
+    }
+
+    fn is_linked(&self, sync: SyncId, arm: Option<u32>, record: &Record) -> bool {
+        let fits = |link: &Linked| {
+            let named = arm.and_then(|arm| usize::try_from(arm).ok());
+            self.is(link, sync) && (named.is_none() || link.arm.is_none() || named == link.arm)
+        };
+        self.given(record).is_some_and(|given| given.linked.iter().any(fits))
+    }
+
+    fn is_linked_to_private(&self, sync: SyncId, record: &Record) -> bool {
+        let fits = |link: &Linked| link.private && self.is(link, sync);
+        self.given(record).is_some_and(|given| given.linked.iter().any(fits))
+    }
+
+    fn in_list(&self, list: &str, record: &Record) -> bool {
+        self.given(record).is_some_and(|given| given.lists.iter().any(|known| known == list))
+    }
+
+    fn associated(&self, object: ObjectId, record: &Record) -> Vec<Record> {
+        let Some(known) = self.snapshots.plan.object(object) else { return Vec::new() };
+        let around = self.case.around.iter().enumerate();
+        around
+            .filter(|(_, given)| id_of(given.side) == record.id.as_str())
+            .filter(|(_, given)| given.object.as_deref() == Some(known.name.as_str()))
+            .map(|(index, given)| given.record(Some(known), &id_around(index)))
+            .collect()
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A test gives a record of one side (what would be made on the other?) or of both (what would be written?), and
 //! says what it expects. Nothing is simulated but the answers of the CRMs: owners come from the snapshots, links
-//! and lists are not known here.
+//! and lists are those that the test gives.
 
 mod asks;
 mod case;

@@ -2,24 +2,28 @@
 
 use super::asks::{asks_beyond, fields_of};
 use super::case::{Case, Expectation, Expected, Given};
-use super::context::{Owners, Snapshots};
+use super::context::{Owners, Snapshots, World, id_of};
 use super::coverage::Recorder;
 use super::{Failure, FieldDiff, Outcome, Report, Summary, TestResult};
 use crate::interp::{FilterOutcome, RowValue, SyncProgram, same};
 use crate::merge::pair::Merger;
 use crate::merge::{Pair, PairOutcome};
-use crate::plan::ir::{Arm, Create, Expr, FieldId, Object, ObjectId, Row, Side, SyncPlan};
+use crate::plan::ir::{Arm, Create, Expr, FieldId, ObjectId, Row, Side, SyncPlan};
 use crate::plan::words::value_words;
-use crate::record::{Record, RecordId};
+use crate::record::Record;
 use crate::state::Bases;
 use crate::value::Value;
 
 /// Runs every case, and counts what they reach of the plan when `with_coverage`.
 pub fn run(plan: &SyncPlan, cases: &[Case], owners: &Owners, coverage: bool) -> Report {
     let mut recorder = coverage.then(|| Recorder::new(plan));
-    let context = Snapshots { plan, owners };
-    let tests: Vec<TestResult> =
-        cases.iter().map(|case| one(plan, case, &context, recorder.as_mut())).collect();
+    let tests: Vec<TestResult> = cases
+        .iter()
+        .map(|case| {
+            let context = World { snapshots: Snapshots { plan, owners }, case };
+            one(plan, case, &context, recorder.as_mut())
+        })
+        .collect();
     let failed = tests.iter().filter(|test| test.outcome == Outcome::Failed).count();
     Report {
         format_version: "1",
@@ -46,7 +50,7 @@ struct Course<'p> {
 fn one(
     plan: &SyncPlan,
     case: &Case,
-    context: &Snapshots<'_>,
+    context: &World<'_>,
     recorder: Option<&mut Recorder<'_>>,
 ) -> TestResult {
     let mut failures = Vec::new();
@@ -76,7 +80,7 @@ fn one(
     }
 }
 
-fn course<'p>(plan: &'p SyncPlan, case: &Case, context: &Snapshots<'_>) -> Result<Course<'p>, String> {
+fn course<'p>(plan: &'p SyncPlan, case: &Case, context: &World<'_>) -> Result<Course<'p>, String> {
     let program = plan
         .sync_named(&case.sync)
         .and_then(|(id, _)| SyncProgram::new(plan, id))
@@ -87,21 +91,21 @@ fn course<'p>(plan: &'p SyncPlan, case: &Case, context: &Snapshots<'_>) -> Resul
         return Err("this test gives no record; add a `given` line for one side".to_owned());
     }
     let mut arm = right.and_then(|given| arm_of(plan, &program, given)).unwrap_or(0);
-    let left = left.map(|given| make(plan.object(program.sync.left), "left", given));
+    let left = left.map(|given| given.record(plan.object(program.sync.left), id_of(Side::Left)));
     if right.is_none()
         && let Some(left) = &left
     {
         arm = program.route(context, left).unwrap_or(0);
     }
     let right_object = program.sync.arms.get(arm).and_then(|arm| plan.object(arm.right));
-    let right = right.map(|given| make(right_object, "right", given));
+    let right = right.map(|given| given.record(right_object, id_of(Side::Right)));
     let pair = left.is_some() && right.is_some();
     let mut course =
         Course { program, arm, left, right, outcome: PairOutcome::default(), skipped: Vec::new(), pair };
     if pair {
         merge(&mut course, case, context);
     } else {
-        create(&mut course, context);
+        create(&mut course, case, context);
     }
     let stopped: Vec<(Side, String)> =
         course.outcome.skipped.iter().map(|(side, reason)| (*side, (*reason).to_owned())).collect();
@@ -114,18 +118,8 @@ fn arm_of(plan: &SyncPlan, program: &SyncProgram<'_>, given: &Given) -> Option<u
     program.sync.arms.iter().position(|arm| plan.object(arm.right).is_some_and(|object| object.name == name))
 }
 
-/// A record as a read would give it: fields that the test does not name are blank.
-fn make(object: Option<&Object>, id: &str, given: &Given) -> Record {
-    let fields = object.map_or(&[][..], |object| &object.fields);
-    let slots = fields.iter().map(|field| {
-        let value = given.fields.iter().find(|(name, _)| *name == field.name).map(|(_, value)| value);
-        Some(value.cloned().unwrap_or(Value::Null))
-    });
-    Record::new(RecordId::new(id), slots.collect())
-}
-
 /// One side is given: what would be made on the other.
-fn create(course: &mut Course<'_>, context: &Snapshots<'_>) {
+fn create(course: &mut Course<'_>, case: &Case, context: &World<'_>) {
     let (to, source) = match (&course.left, &course.right) {
         (Some(left), _) => (Side::Right, left),
         (_, Some(right)) => (Side::Left, right),
@@ -139,7 +133,7 @@ fn create(course: &mut Course<'_>, context: &Snapshots<'_>) {
     let filter = if to == Side::Right { &sync.filter_left } else { &sync.filter_right };
     match course.program.filter(context, to.other(), source) {
         FilterOutcome::In => {}
-        FilterOutcome::Out if filter.as_ref().is_some_and(asks_beyond) => {}
+        FilterOutcome::Out if !case.knows_world && filter.as_ref().is_some_and(asks_beyond) => {}
         FilterOutcome::Out => return course.skipped.push((to, "filter".to_owned())),
         FilterOutcome::Unclear(why) => return course.skipped.push((to, format!("unclear: {why}"))),
     }
@@ -148,8 +142,9 @@ fn create(course: &mut Course<'_>, context: &Snapshots<'_>) {
         Side::Right => (&sync.create_right, &sync.veto_right),
     };
     if let Err(reason) = course.program.may_create(context, to, source) {
-        // Associated records, links and lists can't be given: such a rule is taken to say yes.
+        // A rule that asks about associated records, links and lists, of which the test says nothing, says yes.
         let open = match reason {
+            _ if case.knows_world => false,
             "veto" => vetoes.iter().any(asks_beyond),
             "create-rule" => matches!(rule, Create::When(condition) if asks_beyond(condition)),
             _ => false,
@@ -168,7 +163,7 @@ fn create(course: &mut Course<'_>, context: &Snapshots<'_>) {
 }
 
 /// Both sides are given: what would be written on either.
-fn merge(course: &mut Course<'_>, case: &Case, context: &Snapshots<'_>) {
+fn merge(course: &mut Course<'_>, case: &Case, context: &World<'_>) {
     let (Some(left), Some(right)) = (&course.left, &course.right) else { return };
     let sync = course.program.sync;
     let (left_in, right_in) =
@@ -186,7 +181,7 @@ fn merge(course: &mut Course<'_>, case: &Case, context: &Snapshots<'_>) {
         left,
         right,
         bases: bases.as_ref(),
-        stamps: (None, None),
+        stamps: (left.modified, right.modified),
         may_write: (sync.direction.goes_left() && right_in, sync.direction.goes_right() && left_in),
         offsets: (0, 0),
         clock_error: 0,
@@ -198,7 +193,7 @@ fn merge(course: &mut Course<'_>, case: &Case, context: &Snapshots<'_>) {
 }
 
 /// A pair is linked already: it takes part unless what the test says of a record puts it out.
-fn takes_part(course: &Course<'_>, case: &Case, context: &Snapshots<'_>, side: Side) -> bool {
+fn takes_part(course: &Course<'_>, case: &Case, context: &World<'_>, side: Side) -> bool {
     let record = if side == Side::Left { &course.left } else { &course.right };
     let Some(record) = record else { return true };
     let named: Vec<&str> = case
@@ -217,7 +212,7 @@ fn takes_part(course: &Course<'_>, case: &Case, context: &Snapshots<'_>, side: S
                 .and_then(|object| field_name(course.program.plan, object, Some(field)))
                 .is_some_and(|name| named.contains(&name))
         };
-        !asks_beyond(clause) && fields_of(clause).into_iter().all(known)
+        (case.knows_world || !asks_beyond(clause)) && fields_of(clause).into_iter().all(known)
     };
     let clauses = course.program.clauses(context, side, record);
     clauses.iter().all(|(clause, outcome)| *outcome == FilterOutcome::In || !says(clause))
@@ -226,7 +221,7 @@ fn takes_part(course: &Course<'_>, case: &Case, context: &Snapshots<'_>, side: S
 /// The last agreed values: as given; what only one side gives is translated; what neither gives did not change.
 fn bases(
     course: &Course<'_>,
-    context: &Snapshots<'_>,
+    context: &World<'_>,
     base: &[(Side, String, Value)],
     left: &Record,
     right: &Record,
@@ -240,8 +235,15 @@ fn bases(
             .collect::<Vec<_>>()
     };
     let record = |side: Side, object: ObjectId| {
-        let given = Given { side, object: None, fields: fields(side) };
-        make(course.program.plan.object(object), "base", &given)
+        let given = Given {
+            side,
+            object: None,
+            fields: fields(side),
+            lists: Vec::new(),
+            linked: Vec::new(),
+            edited: None,
+        };
+        given.record(course.program.plan.object(object), "base")
     };
     let (base_left, base_right) =
         (record(Side::Left, course.program.sync.left), record(Side::Right, arm.right));
@@ -275,7 +277,7 @@ fn field_name(plan: &SyncPlan, object: ObjectId, field: Option<FieldId>) -> Opti
     plan.object(object)?.fields.get(field?.index()).map(|field| field.name.as_str())
 }
 
-fn record(course: &Course<'_>, context: &Snapshots<'_>, recorder: &mut Recorder<'_>) {
+fn record(course: &Course<'_>, context: &World<'_>, recorder: &mut Recorder<'_>) {
     for (side, record) in [(Side::Left, &course.left), (Side::Right, &course.right)] {
         if let Some(record) = record {
             let target = if side == Side::Left { &course.right } else { &course.left };
@@ -285,7 +287,7 @@ fn record(course: &Course<'_>, context: &Snapshots<'_>, recorder: &mut Recorder<
 }
 
 /// The failure of one expectation, if it is not met.
-fn unmet(case: &Case, course: &Course<'_>, context: &Snapshots<'_>, expect: &Expectation) -> Option<Failure> {
+fn unmet(case: &Case, course: &Course<'_>, context: &World<'_>, expect: &Expectation) -> Option<Failure> {
     let failure = |message: String, fields: Vec<FieldDiff>| {
         Some(Failure { file: case.file.clone(), line: expect.line, message, fields })
     };
@@ -307,7 +309,7 @@ type Misfit = Option<(String, Vec<FieldDiff>)>;
 
 fn fields_match(
     course: &Course<'_>,
-    context: &Snapshots<'_>,
+    context: &World<'_>,
     side: Side,
     object: &str,
     wanted: &[(String, Value)],
@@ -365,7 +367,7 @@ fn fields_match(
 }
 
 /// Which row made a field what it is, or why none did.
-fn why(course: &Course<'_>, context: &Snapshots<'_>, arm: &Arm, side: Side, field: Option<usize>) -> String {
+fn why(course: &Course<'_>, context: &World<'_>, arm: &Arm, side: Side, field: Option<usize>) -> String {
     let target = |row: &Row| if side == Side::Left { row.left } else { row.right };
     let writes = |row: &&Row| {
         let transfer = if side == Side::Left { &row.to_left } else { &row.to_right };

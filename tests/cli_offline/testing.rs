@@ -182,3 +182,77 @@ fn a_program_with_errors_and_empty_tests_do_not_pass() {
     assert_eq!(broken.status.code(), Some(1));
     assert!(out(&broken).is_empty() && err(&broken).contains("E201"), "{}", err(&broken));
 }
+
+/// What rules ask beyond the record can be given: associated records, lists, links and edit times.
+#[test]
+fn tests_give_what_stands_around_a_record() {
+    let example = Example::new();
+    example.edit(
+        "mappings/companies.twin",
+        "  create salesforce: always\n",
+        "  create salesforce: any contact (in_list(\"LIST\")) or any contact (is_private(linked(contacts)))\n  \
+         veto salesforce: no contact (email is set)\n",
+    );
+    example.edit("mappings/companies.twin", "LIST", "Salesforce inclusion list");
+    let one = |name: &str, givens: &str, expects: &str| {
+        format!(
+            "test \"{name}\" in companies {{\n  given hubspot {{ name: \"Acme\", domain: \"acme.example\" }}\n  \
+             {givens}\n  {expects}\n}}\n"
+        )
+    };
+    let made = "expect salesforce { Name: \"Acme\" }";
+    let listed = "in \"Salesforce inclusion list\" { email: \"a@acme.example\" }";
+    let tests = [
+        one("nothing said", "", made),
+        one("listed", &format!("given hubspot.contact {listed}"), made),
+        one("by the plural", &format!("given hubspot.contacts {listed}"), made),
+        one("not listed", &format!("given hubspot.contact not {listed}"), "expect skipped create-rule"),
+        one("private", "given hubspot.contact linked contacts private { email: \"a@b.example\" }", made),
+        one(
+            "linked",
+            "given hubspot.contact linked contacts.Contact { email: \"a@b.example\" }",
+            "expect skipped create-rule",
+        ),
+        one(
+            "not linked",
+            "given hubspot.contact not linked contacts private { email: \"a@b.example\" }",
+            "expect skipped create-rule",
+        ),
+        one(
+            "no address",
+            "given hubspot.contact in \"Salesforce inclusion list\" { lastname: \"B\" }",
+            "expect skipped veto",
+        ),
+        one("nobody", "given no hubspot.contact", "expect skipped veto"),
+        "test \"the later edit\" in companies {\n  given base { city: \"A\" }\n  \
+         given hubspot edited 10m ago { name: \"Acme\", domain: \"acme.example\", city: \"B\" }\n  \
+         given salesforce edited 1m ago { Name: \"Acme\", Website: \"https://acme.example\", BillingCity: \"C\" }\n  \
+         expect hubspot { city: \"C\" }\n}\n"
+            .to_owned(),
+        "test \"within the window\" in companies {\n  given base { city: \"A\" }\n  \
+         given hubspot edited 5m ago { name: \"Acme\", domain: \"acme.example\", city: \"B\" }\n  \
+         given salesforce edited 1m ago { Name: \"Acme\", Website: \"https://acme.example\", BillingCity: \"C\" }\n  \
+         expect conflict winner hubspot\n}\n"
+            .to_owned(),
+    ];
+    example.write("tests/more.twin", &tests.concat());
+    let output = example.run(&["test", "tests/more.twin"]);
+    assert_eq!(out(&output), "11 tests passed\n", "{}", err(&output));
+}
+
+#[test]
+fn what_a_test_gives_has_to_exist() {
+    let example = with(
+        "test \"a\" in companies {\n  given hubspot { name: \"A\" }\n  \
+         given hubspot.contac { email: \"x@y.example\" }\n  \
+         given hubspot.contact linked contact { email: \"x@y.example\" }\n  \
+         given hubspot.contact linked contacts.Lead { emial: \"x@y.example\" }\n  \
+         given no hubspt.contact\n  given link company \"1\" <-> \"2\"\n  expect unchanged\n}\n",
+    );
+    let output = example.run(&["check", "--format", "short"]);
+    let text = err(&output) + &out(&output);
+    for part in [":3:17: error[E202]", ":4:32: error[E204]", ":5:41: error[E202]", ":5:", ":6:12: error[E203]", ":7:14: error[E204]"] {
+        assert!(text.contains(part), "{part} is missing in:\n{text}");
+    }
+    assert!(text.contains("error[E201]: hubspot.contact has no field `emial`"), "{text}");
+}

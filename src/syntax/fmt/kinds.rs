@@ -75,6 +75,7 @@ pub fn kind_of(within: Kind, text: &str, has_block: bool) -> Option<(Rule, Kind)
         Kind::Settings => line(Rule::settings_line),
         Kind::Test => match (word, has_block) {
             ("given", true) => Some((Rule::given_header, Kind::Fields)),
+            ("given", false) => Some((Rule::given_line, Kind::Line)),
             ("expect", true) => Some((Rule::expect_header, Kind::Fields)),
             ("expect", false) => Some((Rule::expect_line, Kind::Line)),
             _ => None,
