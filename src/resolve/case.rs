@@ -179,7 +179,11 @@ impl<'a> Resolver<'a> {
     }
 
     /// `linked people`, `linked people.Lead`.
-    fn given_linked(&mut self, program: &Program<'a>, link: &'a ast::Membership<ast::Path>) -> Option<Linked> {
+    fn given_linked(
+        &mut self,
+        program: &Program<'a>,
+        link: &'a ast::Membership<ast::Path>,
+    ) -> Option<Linked> {
         let (sync, arm) = match link.of.parts.as_slice() {
             [sync] => (sync, None),
             [sync, arm] => (sync, Some(arm)),

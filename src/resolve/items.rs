@@ -1,7 +1,7 @@
 //! Value maps, stage maps, converters, owners and policies.
 
-use super::expr::Scope;
 use super::Resolver;
+use super::expr::Scope;
 use super::hir::{self, ConvertItem, FieldRef, MapEnd, Object, OwnerMap, Side, StageMap, ValueMap};
 use crate::diag::errors::{names, text as texts, values};
 use crate::diag::suggest::nearest;

@@ -129,14 +129,13 @@ fn case(program: &Program<'_>, sources: &SourceMap, test: &hir::Test<'_>) -> Opt
     let of = |associated: bool| {
         test.givens.iter().filter(move |given| given.associated == associated).map(record).collect::<Vec<_>>()
     };
-    let says = |given: &hir::Given<'_>| {
-        given.associated || !given.lists.is_empty() || !given.linked.is_empty()
-    };
-    let links = test.links.iter().filter_map(|(sync, left, right)| {
-        Some((name_of(*sync)?, left.clone(), right.clone()))
-    });
-    let knows_world =
-        !test.absent.is_empty() || !test.links.is_empty() || test.givens.iter().any(says);
+    let says =
+        |given: &hir::Given<'_>| given.associated || !given.lists.is_empty() || !given.linked.is_empty();
+    let links = test
+        .links
+        .iter()
+        .filter_map(|(sync, left, right)| Some((name_of(*sync)?, left.clone(), right.clone())));
+    let knows_world = !test.absent.is_empty() || !test.links.is_empty() || test.givens.iter().any(says);
     let base = test.base.iter().map(|(side, field, value)| (*side, field.name.to_owned(), value.clone()));
     let expects = test.expects.iter().map(|expect| match expect {
         hir::Expect::Fields { exactly, side, object, fields, span } => Expectation {

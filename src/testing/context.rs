@@ -108,10 +108,11 @@ impl Context for World<'_> {
 
     fn linked_id(&self, sync: SyncId, to: Side, id: &str) -> Lookup {
         let name = self.snapshots.plan.sync(sync).map_or("", |sync| sync.name.as_str());
-        let ends = self.case.links.iter().filter(|(known, ..)| known == name).map(|(_, left, right)| match to {
-            Side::Right => (left, right),
-            Side::Left => (right, left),
-        });
+        let ends =
+            self.case.links.iter().filter(|(known, ..)| known == name).map(|(_, left, right)| match to {
+                Side::Right => (left, right),
+                Side::Left => (right, left),
+            });
         match ends.into_iter().find(|(here, _)| *here == id) {
             Some((_, there)) => Lookup::Found(there.as_str().into()),
             None => Lookup::Missing(format!("the test gives no link of `{name}` for {id}")),

@@ -47,12 +47,7 @@ struct Course<'p> {
     pair: bool,
 }
 
-fn one(
-    plan: &SyncPlan,
-    case: &Case,
-    context: &World<'_>,
-    recorder: Option<&mut Recorder<'_>>,
-) -> TestResult {
+fn one(plan: &SyncPlan, case: &Case, context: &World<'_>, recorder: Option<&mut Recorder<'_>>) -> TestResult {
     let mut failures = Vec::new();
     let say =
         |message: String| Failure { file: case.file.clone(), line: case.line, message, fields: Vec::new() };

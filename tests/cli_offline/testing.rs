@@ -251,7 +251,14 @@ fn what_a_test_gives_has_to_exist() {
     );
     let output = example.run(&["check", "--format", "short"]);
     let text = err(&output) + &out(&output);
-    for part in [":3:17: error[E202]", ":4:32: error[E204]", ":5:41: error[E202]", ":5:", ":6:12: error[E203]", ":7:14: error[E204]"] {
+    for part in [
+        ":3:17: error[E202]",
+        ":4:32: error[E204]",
+        ":5:41: error[E202]",
+        ":5:",
+        ":6:12: error[E203]",
+        ":7:14: error[E204]",
+    ] {
         assert!(text.contains(part), "{part} is missing in:\n{text}");
     }
     assert!(text.contains("error[E201]: hubspot.contact has no field `emial`"), "{text}");
