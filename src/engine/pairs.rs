@@ -222,18 +222,7 @@ impl Session<'_> {
             self.store().put_link(&link)?;
         }
         if outcome.absent {
-            // Nothing is known of the field: the pair is looked at again, and not in every run for ever.
-            for (object, record) in [(sync.left, &left), (arm.right, &right)] {
-                let (system, name) = (self.system_name(object), self.object_name(object));
-                self.store().look_again(
-                    system,
-                    name,
-                    record.as_str(),
-                    (self.now(), self.now().plus(ABSENT)),
-                    "a field was not in the answer",
-                )?;
-                draft.unfinished.insert((object, record.clone()));
-            }
+            self.absent([(sync.left, &left), (arm.right, &right)], draft)?;
         }
         for (side, reason) in &outcome.skipped {
             // `side` would have been written; the record that does not travel is the other one.
@@ -274,6 +263,17 @@ impl Session<'_> {
                 stamp: written_stamp,
                 reason: "changed".to_owned(),
             });
+        }
+        Ok(())
+    }
+
+    /// Nothing is known of a field of the pair: it is looked at again, and not in every run for ever.
+    pub(super) fn absent(&self, pair: [(ObjectId, &RecordId); 2], draft: &mut Draft) -> EngineResult<()> {
+        for (object, record) in pair {
+            let (system, name) = (self.system_name(object), self.object_name(object));
+            let times = (self.now(), self.now().plus(ABSENT));
+            self.store().look_again(system, name, record.as_str(), times, "a field was not in the answer")?;
+            draft.unfinished.insert((object, record.clone()));
         }
         Ok(())
     }

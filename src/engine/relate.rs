@@ -9,7 +9,7 @@ use super::session::{Session, object_on};
 use crate::connect::remote::AssociateAction;
 use crate::merge::association::{Move, merge};
 use crate::plan::ir::{Association, AssociationEnd, ObjectId, Side, SyncId};
-use crate::record::{Record, RecordId};
+use crate::record::{Life, Record, RecordId};
 use crate::state::links::LEFT;
 use crate::value::{Millis, Value};
 
@@ -136,7 +136,7 @@ impl Session<'_> {
         let association = ends.association;
         let left = self.far_ids(sync.left, &ends.left, &association.left, association.primary);
         let right = self.far_ids(arm.right, &ends.right, &association.right, association.primary);
-        let (Some(left), Some(right)) = (left, right) else { return Ok(()) };
+        let (Some(left), Some(right)) = (left, right) else { return self.look_again(ends, draft) };
         // Everything is said in ids of the left; what has no counterpart waits.
         let mut left_known = BTreeSet::new();
         for id in left {
@@ -183,6 +183,17 @@ impl Session<'_> {
             self.move_one(ends, &step, draft, open)?;
         }
         Ok(())
+    }
+
+    /// An answer did not say what a record is associated with: nothing is known, and the pair is looked at again.
+    fn look_again(&self, ends: &Ends<'_>, draft: &mut Draft) -> EngineResult<()> {
+        let sync = self.sync(ends.sync)?;
+        let Some(arm) = sync.arms.get(ends.arm) else { return Ok(()) };
+        let (Ref::Known(left), Ref::Known(right)) = (&ends.left, &ends.right) else { return Ok(()) };
+        // A record that is not shown at all has nothing to say, now or later.
+        let pair = [(sync.left, left), (arm.right, right)];
+        let shown = |(object, id)| self.world.get(object, id).is_some_and(|at| at.life == Life::Live);
+        if pair.into_iter().all(shown) { self.absent(pair, draft) } else { Ok(()) }
     }
 
     /// Both sides say the same: remember it.

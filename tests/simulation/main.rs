@@ -14,18 +14,22 @@
 
 mod chance;
 mod crm;
+mod faults;
 mod oracle;
+mod people;
 mod program;
 mod scenario;
+mod server;
+mod tell;
 mod world;
 
 use std::collections::BTreeMap;
 
 use chance::Chance;
+use faults::Faults;
 use program::{ACCOUNT, COMPANY, CONTACT, PERSON};
 use scenario::{End, Outcome, Sim, shrink, simulate};
 use twinmap::engine::Ablation;
-use world::Faults;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
@@ -175,4 +179,37 @@ fn a_crash_at_any_call_or_commit_is_recovered() {
         }
     }
     assert!(tried > 60, "only {tried} boundaries");
+}
+
+/// An answer that leaves out the look-up of a contact says nothing of its account, and no feed tells of the change again.
+#[test]
+fn an_association_that_an_answer_left_out_is_made_later() {
+    let sim = Sim::new(Chance::scripted(vec![0, 0, 1]), Some(Faults::default()), Ablation::default(), false);
+    let (company, contact) = {
+        let mut world = sim.world.borrow_mut();
+        (world.new_record_with(COMPANY, "k1"), world.new_record_with(CONTACT, "p1@x.example"))
+    };
+    let later = |minutes: i64| sim.world.borrow_mut().now += minutes * 60_000;
+    let run = || {
+        later(20);
+        assert_eq!(sim.run(), End::Done);
+    };
+    run();
+    run();
+    {
+        let mut world = sim.world.borrow_mut();
+        world.now += 60_000;
+        let account = world.crm.live(ACCOUNT)[0].clone();
+        let now = world.now;
+        world.crm.set(CONTACT, &contact, 3, &account, false, now, now);
+        world.withheld = Some((CONTACT, 3));
+    }
+    assert_eq!(sim.run(), End::Done);
+    // The overlap of the feed tells of it once more.
+    run();
+    sim.world.borrow_mut().withheld = None;
+    run();
+    let world = sim.world.borrow();
+    let people: Vec<_> = world.crm.tables[PERSON].rows.values().map(|row| &row.companies).collect();
+    assert_eq!(people, [&BTreeMap::from([(company, true)])]);
 }

@@ -13,9 +13,10 @@ use twinmap::state::Store;
 
 use super::chance::Chance;
 use super::crm::{Crm, Effects};
+use super::faults::Faults;
 use super::oracle;
 use super::program::{Variant, plan};
-use super::world::{Clock, Faults, Link, World};
+use super::world::{Clock, Link, World};
 
 pub const START: i64 = 1_790_000_000_000;
 /// When pairs are read again although no feed asks for it, where feeds lose changes.
@@ -90,6 +91,7 @@ impl Sim {
             deleted: BTreeSet::new(),
             poisoned: BTreeSet::new(),
             number: 0,
+            withheld: None,
             untold: BTreeSet::new(),
             linked: Box::new(move |id| !links.links_with(id).unwrap().is_empty()),
             late: Vec::new(),

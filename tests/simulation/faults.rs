@@ -1,0 +1,102 @@
+//! Which faults a simulation may have, and what becomes of a call.
+
+use twinmap::connect::remote::ErrorClass;
+
+use super::chance::Chance;
+use super::world::World;
+
+/// Which faults a seed may have: each one is on in about half of them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Faults {
+    pub crash_call: bool,
+    pub crash_commit: bool,
+    pub drop_before: bool,
+    pub drop_after: bool,
+    pub late: bool,
+    pub duplicate: bool,
+    pub limits: bool,
+    pub unlisted: bool,
+    pub pages: bool,
+    pub missing_field: bool,
+    pub lag: bool,
+    pub late_stamp: bool,
+    pub race: bool,
+    pub same_second: bool,
+    pub back_and_forth: bool,
+    pub spaces: bool,
+    pub poison: bool,
+    pub deletes: bool,
+    pub skew: bool,
+    pub lost_feed: bool,
+}
+
+impl Faults {
+    pub fn swarm(chance: &mut Chance) -> Self {
+        let mut on = || chance.below(2) == 1;
+        Faults {
+            crash_call: on(),
+            crash_commit: on(),
+            drop_before: on(),
+            drop_after: on(),
+            late: on(),
+            duplicate: on(),
+            limits: on(),
+            unlisted: on(),
+            pages: on(),
+            missing_field: on(),
+            lag: on(),
+            late_stamp: on(),
+            race: on(),
+            same_second: on(),
+            back_and_forth: on(),
+            spaces: on(),
+            poison: on(),
+            deletes: on(),
+            skew: on(),
+            lost_feed: on(),
+        }
+    }
+}
+
+/// What happens to a call.
+pub enum Fate {
+    Answered,
+    Crash,
+    Failed(ErrorClass),
+    /// Carried out, and then one of the two above.
+    AnswerLost,
+    CrashAfter,
+    Late,
+    Twice,
+}
+
+impl World {
+    pub fn fate(&mut self, writes: bool) -> Fate {
+        if self.calls_left == 0 {
+            return Fate::Crash;
+        }
+        if self.calls_left == 1 {
+            self.calls_left = 0;
+            return Fate::CrashAfter;
+        }
+        if self.calls_left > 1 {
+            self.calls_left -= 2;
+        }
+        if !self.chaos {
+            return Fate::Answered;
+        }
+        let faults = self.faults;
+        let drawn = self.chance.below(1000);
+        match drawn {
+            992.. if faults.crash_call => Fate::Crash,
+            984..992 if faults.crash_call => Fate::CrashAfter,
+            965..984 if faults.drop_before => Fate::Failed(ErrorClass::NotApplied),
+            958..965 if faults.limits => Fate::Failed(ErrorClass::Limit),
+            950..958 if faults.limits => Fate::Failed(ErrorClass::Unknown),
+            915..950 if faults.drop_after => Fate::AnswerLost,
+            880..915 if faults.late && writes => Fate::Late,
+            860..880 if faults.duplicate && writes => Fate::Twice,
+            _ => Fate::Answered,
+        }
+    }
+}
