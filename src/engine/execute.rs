@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::Draft;
 use super::error::{EngineError, EngineResult};
-use super::ops::{Op, OpKind, Ref};
+use super::ops::{AT_SERVER, Op, OpKind, Ref};
 use super::report::RunReport;
 use super::session::Session;
 use crate::connect::remote::{
@@ -148,7 +148,10 @@ impl Session<'_> {
             return Ok(stale);
         }
         let server_now = self.systems.server_time(shape.system, self.now());
-        let fresh = |stamp: &Millis| stamp.0 > self.started.0 - 2_000;
+        // What the server's clock shows is known within a second and half of the call that told it.
+        let error = self.systems.errors.get(shape.system.index()).copied().unwrap_or(0);
+        let began = self.systems.server_time(shape.system, self.started);
+        let fresh = |stamp: &Millis| stamp.0 > began.0 - 2_000 - error;
         let young: Vec<(RecordId, Millis)> = ops
             .iter()
             .filter(|op| op.kind == OpKind::Update)
@@ -159,16 +162,21 @@ impl Session<'_> {
             .collect();
         let Some(newest) = young.iter().map(|(_, stamp)| *stamp).max() else { return Ok(stale) };
         let next_second = (newest.0.div_euclid(1000) + 1) * 1000;
-        if server_now.0 <= next_second {
-            self.deps.timer.sleep(next_second - server_now.0 + 50).await;
+        if server_now.0 - error <= next_second {
+            // Whatever the clocks show: the stamp was given before we read it.
+            self.deps.timer.sleep(1_001).await;
         }
+        let before: Vec<_> = young.iter().map(|(id, _)| self.world.get(object, id).cloned()).collect();
         for (id, _) in &young {
             self.world.forget(object, id);
         }
         self.read(object, young.iter().map(|(id, _)| id.clone())).await?;
-        for (id, stamp) in young {
-            let modified = self.world.get(object, &id).and_then(|record| record.modified);
-            if modified != Some(stamp) {
+        for ((id, stamp), before) in young.into_iter().zip(before) {
+            // Two changes in one second have one stamp: only the values tell them apart.
+            let same = self.world.get(object, &id).is_some_and(|now| {
+                now.modified == Some(stamp) && before.is_none_or(|before| before.slots == now.slots)
+            });
+            if !same {
                 stale.insert(id);
             }
         }
@@ -257,12 +265,22 @@ impl Session<'_> {
                 system: self.system_name(item.op.object).to_owned(),
                 object: self.object_name(item.op.object).to_owned(),
                 record: item.record.as_ref().map(ToString::to_string).unwrap_or_default(),
-                payload: serde_json::to_value(&item.op).map_err(crate::state::StateError::from)?,
+                payload: self.payload(&item.op)?,
                 issued: now,
                 until: now.plus(self.options.timeout + LANDING),
             });
         }
         Ok(self.store().atomically(|store| store.add_intents(&intents))?)
+    }
+
+    /// The operation with the time at its server: our own clock may be set before it is settled.
+    fn payload(&self, op: &Op) -> EngineResult<serde_json::Value> {
+        let mut payload = serde_json::to_value(op).map_err(crate::state::StateError::from)?;
+        let there = self.systems.server_time(self.shape(op.object)?.system, self.now());
+        if let Some(map) = payload.as_object_mut() {
+            map.insert(AT_SERVER.to_owned(), there.0.into());
+        }
+        Ok(payload)
     }
 
     async fn call(&self, object: ObjectId, sending: &[Sending]) -> Result<Vec<(String, Outcome)>, CallError> {

@@ -17,6 +17,9 @@ pub enum Ref {
     New { sync: SyncId, side: Side, source: RecordId },
 }
 
+/// In the journal, beside the operation: when it was about to be sent, by its server's clock.
+pub const AT_SERVER: &str = "at_server";
+
 const MARK: &str = "new:";
 
 impl Ref {

@@ -177,6 +177,7 @@ impl<'d> Session<'d> {
                 identities: vec![None; count],
                 owners: vec![Vec::new(); count],
                 offsets: vec![0; count],
+                errors: vec![0; count],
             },
             world: World::default(),
             lists: BTreeMap::new(),
@@ -344,6 +345,9 @@ impl<'d> Session<'d> {
             let index = id.index();
             if let Some(offset) = self.systems.offsets.get_mut(index) {
                 *offset = who.server_time.0 - middle;
+            }
+            if let Some(error) = self.systems.errors.get_mut(index) {
+                *error = (after.0 - before.0) / 2;
             }
             if let Some(slot) = self.systems.identities.get_mut(index) {
                 *slot = Some(who);

@@ -5,7 +5,7 @@
 
 use super::error::{EngineError, EngineResult};
 use super::landed::stored_as;
-use super::ops::{Op, OpKind, Ref};
+use super::ops::{AT_SERVER, Op, OpKind, Ref};
 use super::session::{Session, object_on};
 use super::world::named;
 use crate::connect::remote::{FieldSpec, Reply, Request};
@@ -125,20 +125,29 @@ impl Session<'_> {
         };
         if let Some((id, record)) = verdict {
             if !self.shows(op, record.as_ref()) {
-                return Ok(Verdict::Open(intent.until.max(self.now().plus(ORPHAN + 1))));
+                return Ok(Verdict::Open(self.now().plus(ORPHAN + 1)));
             }
             return Ok(Verdict::Landed(id, record.map(Box::new)));
         }
         // A late create finds the record that was made meanwhile and overwrites it; a late conditional update still
         // fits the stamp, as long as nobody wrote. Both are waited for.
         let idempotent = matches!(op.kind, OpKind::Associate(_) | OpKind::Archive);
+        let limit = self.issued_there(intent, op)?.0 + (intent.until.0 - intent.issued.0);
+        let limit = Millis(limit - self.systems.server_time(self.shape(op.object)?.system, Millis(0)).0);
         let crashed = runs.iter().any(|run| run.id == intent.run && run.ended.is_none());
         // When it died nobody knows, but that was before this run began; the request may have been under way for long.
-        let until = if crashed { intent.until.min(self.started.plus(ORPHAN)) } else { intent.until };
+        let until = if crashed { limit.min(self.started.plus(ORPHAN)) } else { limit };
         if idempotent || self.ablation().no_quiesce || self.now() > until {
             return Ok(Verdict::NotLanded);
         }
         Ok(Verdict::Open(until))
+    }
+
+    /// When the request was sent by its server's clock, which nobody sets between two runs as ours may be.
+    fn issued_there(&self, intent: &Intent, op: &Op) -> EngineResult<Millis> {
+        let noted = intent.payload.get(AT_SERVER).and_then(serde_json::Value::as_i64).map(Millis);
+        let system = self.shape(op.object)?.system;
+        Ok(noted.unwrap_or_else(|| self.systems.server_time(system, intent.issued)))
     }
 
     /// Looks for the record that a create made: by its unique field, else by what was sent.
@@ -168,7 +177,7 @@ impl Session<'_> {
             associations: shape.associations.clone(),
         };
         let Reply::Records { records, .. } = remote.call(request).await? else { return Ok(None) };
-        let server_issue = self.systems.server_time(shape.system, intent.issued).plus(-5_000);
+        let server_issue = self.issued_there(intent, op)?.plus(-5_000);
         let mut candidates: Vec<Record> = records
             .into_iter()
             .filter(|record| op.unique.is_some() || record.created.is_some_and(|at| at >= server_issue))
@@ -215,8 +224,7 @@ impl Session<'_> {
         let stamp = self.plan().object(op.object).and_then(|object| object.op_stamp);
         let stamped = stamp.and_then(|field| record.slot(field.index())).and_then(Value::as_text)
             == Some(intent.op.as_str());
-        let server_issue =
-            self.systems.server_time(self.shape(op.object)?.system, intent.issued).plus(-2_000);
+        let server_issue = self.issued_there(intent, op)?.plus(-2_000);
         // Overwritten since: the history still shows that ours was there.
         let in_history = !op.fields.is_empty()
             && op.fields.iter().all(|sent| {

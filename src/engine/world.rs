@@ -29,6 +29,8 @@ pub struct Systems<'r> {
     pub owners: Vec<Vec<Owner>>,
     /// Server time minus our own, in milliseconds, by system.
     pub offsets: Vec<i64>,
+    /// How wrong those may be beyond the second in which servers tell the time.
+    pub errors: Vec<i64>,
 }
 
 #[derive(Debug, Default)]

@@ -56,12 +56,12 @@ impl Store {
 
     /// What is due at `now`, by id.
     pub fn due(&self, system: &str, object: &str, now: Millis) -> StateResult<Vec<InboxEntry>> {
-        self.inbox_where(system, object, "not_before <= ?3", now)
+        self.inbox_where(system, object, "(not_before <= ?3 OR put_off > ?3)", now)
     }
 
     /// What is put off beyond `now`, by id.
     pub fn waiting(&self, system: &str, object: &str, now: Millis) -> StateResult<Vec<InboxEntry>> {
-        self.inbox_where(system, object, "not_before > ?3", now)
+        self.inbox_where(system, object, "not_before > ?3 AND put_off <= ?3", now)
     }
 
     fn inbox_where(

@@ -154,6 +154,16 @@ impl Store {
         Ok(store)
     }
 
+    /// A store in memory that several may open by its name, as processes open a file together when its lock fails them:
+    /// each opening takes it over from the one before. It lives for as long as anybody has it open.
+    pub fn in_shared_memory(name: &str) -> StateResult<Store> {
+        let db = Connection::open(format!("file:{name}?mode=memory&cache=shared"))?;
+        let mut store = Store { db, _lock: None, epoch: None, _scratch: None };
+        store.prepare()?;
+        store.epoch = Some(store.next_epoch()?);
+        Ok(store)
+    }
+
     /// Asks `allowed` before each commit; a commit that it forbids is rolled back and fails. For simulations of a process
     /// that dies between two commits.
     pub fn before_commit(&mut self, mut allowed: impl FnMut() -> bool + Send + 'static) -> StateResult<()> {

@@ -69,7 +69,10 @@ impl Crm {
     }
 
     pub fn server(&self, object: usize, at: i64) -> i64 {
-        at + self.skew[SHAPES[object].system]
+        let system = SHAPES[object].system;
+        let at = at + self.skew[system];
+        // Salesforce stamps to the second.
+        if system == 0 { at } else { at.div_euclid(1000) * 1000 }
     }
 
     fn stored(object: usize, value: &str) -> String {

@@ -28,6 +28,16 @@ pub struct Faults {
     pub deletes: bool,
     pub skew: bool,
     pub lost_feed: bool,
+    /// Somebody edits a record just before it is read, and just after it in the same second.
+    pub bursts: bool,
+    /// A second process takes the state over while the first one is at work.
+    pub takeover: bool,
+    /// The engine's own clock is set between two runs.
+    pub clock_set: bool,
+    /// Records leave the filter and come back.
+    pub leaves: bool,
+    /// A run may make few records without somebody's approval.
+    pub small_guard: bool,
 }
 
 impl Faults {
@@ -54,6 +64,11 @@ impl Faults {
             deletes: on(),
             skew: on(),
             lost_feed: on(),
+            bursts: on(),
+            takeover: on(),
+            clock_set: on(),
+            leaves: on(),
+            small_guard: on(),
         }
     }
 }

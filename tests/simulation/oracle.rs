@@ -40,15 +40,16 @@ pub fn judge(sim: &Sim) -> Result<(), String> {
 }
 
 fn ledger(sim: &Sim) -> Vec<LedgerRow> {
-    let runs = sim.store.runs(1000).unwrap();
-    let mut all: Vec<LedgerRow> = runs.iter().flat_map(|run| sim.store.ledger_of(&run.id).unwrap()).collect();
-    all.extend(sim.store.ledger_of("").unwrap());
+    let runs = sim.store().runs(1000).unwrap();
+    let mut all: Vec<LedgerRow> =
+        runs.iter().flat_map(|run| sim.store().ledger_of(&run.id).unwrap()).collect();
+    all.extend(sim.store().ledger_of("").unwrap());
     all
 }
 
 /// Records that wait for a person.
 fn held(sim: &Sim) -> BTreeSet<(String, String)> {
-    sim.store.holds().unwrap().into_iter().map(|hold| (hold.object, hold.record)).collect()
+    sim.store().holds().unwrap().into_iter().map(|hold| (hold.object, hold.record)).collect()
 }
 
 fn by_key(world: &World, object: usize) -> BTreeMap<String, Vec<String>> {
@@ -71,7 +72,7 @@ fn pairs(
     let (lefts, rights) = (by_key(world, left), by_key(world, right));
     let name = if left == COMPANY { "companies" } else { "people" };
     let links: BTreeMap<String, String> = sim
-        .store
+        .store()
         .links(name)
         .unwrap()
         .into_iter()
@@ -87,6 +88,16 @@ fn pairs(
         }
         if l.len() > 1 || r.len() > 1 {
             return Err(format!("I3 duplicate: {name} {key} is {l:?} and {r:?}"));
+        }
+        // Outside the filter nothing is delivered; what is there stays.
+        if left == COMPANY && l.iter().any(|id| world.outside.contains_key(id)) {
+            let rows = [(left, &l), (right, &r)].into_iter();
+            let rows =
+                rows.flat_map(|(object, ids)| ids.iter().map(move |id| &world.crm.tables[object].rows[id]));
+            last.extend(
+                rows.flat_map(|row| (0..row.fields.len()).map(|at| payload(row.value(at)).to_owned())),
+            );
+            continue;
         }
         let poisoned = world.poisoned.contains(key);
         let ([l], [r]) = (&l[..], &r[..]) else {
@@ -142,7 +153,7 @@ fn agree(
 /// The company of each contact is the same on both sides, when both companies are linked.
 fn associations(sim: &Sim, world: &World) -> Result<(), String> {
     let links = |name: &str| {
-        let all = sim.store.links(name).unwrap().into_iter();
+        let all = sim.store().links(name).unwrap().into_iter();
         all.filter(|link| link.state == LinkState::Live).collect::<Vec<_>>()
     };
     let companies: BTreeMap<String, String> =

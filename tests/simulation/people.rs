@@ -1,7 +1,10 @@
 //! People who work in the CRMs: they make, edit, delete and relate records, each with values of their own.
 
+use twinmap::connect::remote::Request;
+
 use super::crm::{POISON, payload};
-use super::program::{ACCOUNT, COMPANY, CONTACT, PERSON, SHAPES, twin};
+use super::program::{ACCOUNT, COMPANY, CONTACT, PERSON, SCOPE, SHAPES, twin};
+use super::server::place;
 use super::world::{Edit, World};
 
 impl World {
@@ -21,6 +24,9 @@ impl World {
         let id = self.chance.pick(&live).clone();
         if self.faults.deletes && self.chance.permille(25) {
             return self.delete(object, &id);
+        }
+        if self.faults.leaves && object == COMPANY && self.chance.permille(120) {
+            return self.leave_or_return(&id);
         }
         if self.associations && object >= PERSON && self.chance.permille(300) {
             return self.relate(object, &id);
@@ -90,8 +96,9 @@ impl World {
         // A long transaction that commits with the time at which it changed the record, in a later second than the
         // change before: two in one second look the same to everybody.
         if self.faults.late_stamp && SHAPES[object].system == 1 {
-            stamp =
-                (stamp - self.chance.millis(60_000)).max((modified.div_euclid(1000) + 1) * 1000).min(stamp);
+            stamp = (stamp - self.chance.millis(60) * 1000)
+                .max((modified.div_euclid(1000) + 1) * 1000)
+                .min(stamp);
         }
         let visible = self.now + self.lag();
         if payload(&before) == payload(text) {
@@ -124,6 +131,44 @@ impl World {
         row.visible = now;
         let key = row.value(0).to_owned();
         self.deleted.insert(key);
+    }
+
+    /// A company leaves the filter, or comes back into it.
+    fn leave_or_return(&mut self, id: &str) {
+        let (at, visible) = (self.crm.server(COMPANY, self.now), self.now + self.lag());
+        let returns = self.outside.remove(id).is_some();
+        self.say(|| {
+            format!("person moves company {id} {} the filter", if returns { "into" } else { "out of" })
+        });
+        if !returns {
+            self.outside.insert(id.to_owned(), self.now);
+        }
+        let value = if returns { "" } else { "out" };
+        self.crm.set(COMPANY, id, SCOPE, value, false, at, visible);
+    }
+
+    /// A record of Salesforce that is about to be read, edited by somebody who will do it once more in this second.
+    pub fn burst(&mut self, request: &Request) -> Option<(usize, String)> {
+        let Request::Read { object, ids, .. } = request else { return None };
+        let object = place(object);
+        if !self.people || !self.faults.bursts || SHAPES[object].system == 0 || !self.chance.permille(250) {
+            return None;
+        }
+        let id = self.chance.pick(ids).to_string();
+        self.crm.tables[object].rows.get(&id).filter(|row| row.archived.is_none())?;
+        self.edit_in_this_second(object, &id);
+        Some((object, id))
+    }
+
+    /// An edit at most a second after the last change of the record, and in the same second of its server.
+    pub fn edit_in_this_second(&mut self, object: usize, id: &str) {
+        let left = 999 - (self.now + self.crm.skew[1]).rem_euclid(1000);
+        self.now += self.chance.millis(u32::try_from(left + 1).unwrap());
+        let field = *self.chance.pick(SHAPES[object].edited);
+        let text = self.fresh("v");
+        let late = std::mem::take(&mut self.faults.late_stamp);
+        self.edit_to(object, id, field, &text);
+        self.faults.late_stamp = late;
     }
 
     fn relate(&mut self, object: usize, id: &str) {

@@ -27,7 +27,7 @@ pub const SHAPES: [Shape; 4] = [
     Shape {
         name: "company",
         system: 0,
-        fields: &["code", "twinmap_id", "phone", "city", "note"],
+        fields: &["code", "twinmap_id", "phone", "city", "note", "scope"],
         unique: None,
         edited: &[2, 3, 4],
     },
@@ -54,6 +54,9 @@ pub const SHAPES: [Shape; 4] = [
     },
 ];
 
+/// The field of a company that its filter reads: companies with a value there stay out.
+pub const SCOPE: usize = 5;
+
 /// The object on the other side.
 pub fn twin(object: usize) -> usize {
     object ^ 1
@@ -68,6 +71,10 @@ pub struct Variant {
     /// Objects without a field for our ids: found again by what they hold.
     pub bare: bool,
     pub associations: bool,
+    /// Companies are filtered.
+    pub filter: bool,
+    /// How many records a run may make without approval.
+    pub creates: u64,
 }
 
 fn field(shape: &Shape, index: usize) -> Field {
@@ -139,7 +146,7 @@ fn sync(name: &str, left: usize, rows: Vec<Row>, associations: Vec<Association>,
         _ => Conflict::Winner { side: variant.winner, window: 300_000 },
     };
     let guard = Guard {
-        creates: Limit::Count(1000),
+        creates: Limit::Count(variant.creates),
         updates: Limit::Count(1000),
         deletes: Limit::Count(0),
         blanks: Limit::Count(1000),
@@ -158,7 +165,8 @@ fn sync(name: &str, left: usize, rows: Vec<Row>, associations: Vec<Association>,
         route: Vec::new(),
         follow_conversion: false,
         start: Start::All,
-        filter_left: None,
+        filter_left: (variant.filter && left == COMPANY)
+            .then(|| Expr::IsBlank(Box::new(Expr::Field { side: Side::Left, field: FieldId(SCOPE as u32) }))),
         filter_right: None,
         create_left: Create::Always,
         create_right: Create::Always,

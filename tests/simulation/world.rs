@@ -7,14 +7,19 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::task::Poll;
 
-use twinmap::connect::remote::{CallError, Completion, ErrorClass, Remote, Reply, Request};
+use twinmap::connect::remote::{
+    CallError, Completion, ErrorClass, Remote, Reply, Request, WriteItem, WriteKind,
+};
 use twinmap::connect::timer::Timer;
 use twinmap::value::Millis;
 
 use super::chance::Chance;
 use super::crm::{Crm, Effects};
 use super::faults::{Fate, Faults};
+use super::program::{ACCOUNT, COMPANY};
+use super::server::place;
 use super::tell::{short, short_answer};
 
 /// One edit by a person.
@@ -68,6 +73,16 @@ pub struct World {
     pub commits: Arc<AtomicI64>,
     /// Calls until the process dies; negative = it does not. For exhaustive boundaries.
     pub calls_left: i64,
+    /// Calls until each of the two processes is stopped for a while; `None` = it is not.
+    pub pauses: [Option<u32>; 2],
+    /// Processes that died since they were last asked.
+    pub died: [bool; 2],
+    /// When the run under way began, in true time.
+    pub began: i64,
+    /// Companies outside the filter, and since when.
+    pub outside: BTreeMap<String, i64>,
+    /// Records that the run under way asked to be made, by object.
+    pub asked: BTreeMap<usize, BTreeSet<String>>,
     /// Operations that were journalled before their call, asked at the call.
     pub journalled: Box<dyn Fn(&str) -> bool>,
 }
@@ -106,6 +121,11 @@ impl World {
     pub fn die(&mut self) {
         self.crashes += 1;
         self.say(|| "CRASH".to_owned());
+        self.hurry();
+    }
+
+    /// What is under way lands within ten seconds.
+    pub fn hurry(&mut self) {
         let soon = self.now + self.chance.millis(10_000);
         for (at, _) in &mut self.late {
             *at = (*at).min(soon);
@@ -125,6 +145,7 @@ impl World {
         if writes {
             self.inspect(request);
         }
+        let burst = self.burst(request);
         let fate = self.fate(writes);
         let failed = |class, retry_after| {
             Some(Err(CallError {
@@ -173,6 +194,9 @@ impl World {
         };
         self.say(|| format!("call {} -> {}", short(request), short_answer(&answer)));
         answer.as_ref()?;
+        if let Some((object, id)) = burst {
+            self.edit_in_this_second(object, &id);
+        }
         if !(self.faults.same_second && self.chance.below(2) == 1) {
             self.now += self.chance.millis(400);
         }
@@ -182,6 +206,18 @@ impl World {
         answer
     }
 
+    /// Whether a process is stopped after the answer that it just got.
+    fn is_paused(&mut self, runner: usize) -> bool {
+        match &mut self.pauses[runner] {
+            Some(0) => true,
+            Some(left) => {
+                *left -= 1;
+                false
+            }
+            None => false,
+        }
+    }
+
     /// What a write may never be, whatever happens to it.
     fn inspect(&mut self, request: &Request) {
         self.writes += 1;
@@ -189,6 +225,7 @@ impl World {
             self.violations.push("I9 a record is archived".to_owned());
         }
         let Request::Write { object, items } = request else { return };
+        self.inspect_scope(object, items);
         let mut seen = BTreeSet::new();
         for item in items {
             if !(self.journalled)(&item.op) {
@@ -208,11 +245,41 @@ impl World {
         }
     }
 
+    /// I7: what has been outside the filter since before the run began is not written from its side. I17: no run makes
+    /// more than its guard lets pass.
+    fn inspect_scope(&mut self, object: &str, items: &[WriteItem]) {
+        let object = place(object);
+        for item in items {
+            let (mut key, mut creates) = (None, false);
+            match &item.kind {
+                WriteKind::Update { id, .. } if object == ACCOUNT => {
+                    key = self.crm.tables[ACCOUNT].rows.get(id.as_str()).map(|row| row.value(0).to_owned());
+                }
+                WriteKind::Update { .. } => {}
+                WriteKind::Create { .. } => {
+                    creates = true;
+                    let first = item.fields.first().and_then(|(_, value)| value.as_text());
+                    key = first.filter(|_| object == ACCOUNT).map(str::to_owned);
+                }
+            }
+            let companies = &self.crm.tables[COMPANY].rows;
+            let left = self.outside.iter().filter(|(_, since)| **since < self.began);
+            let left =
+                left.filter_map(|(id, _)| companies.get(id)).any(|row| key.as_deref() == Some(row.value(0)));
+            if left {
+                self.violations.push(format!("I7 {key:?} is outside the filter and is written"));
+            }
+            if creates {
+                self.asked.entry(object).or_default().insert(item.op.to_string());
+            }
+        }
+    }
+
     fn answered(&mut self, system: usize, request: &Request) -> Option<Completion> {
         let mut answer = self.call(system, request);
         if let Some(Ok(reply)) = &mut answer {
             if let Reply::Identity(who) = reply {
-                who.server_time = Millis(self.now + self.crm.skew[system]);
+                who.server_time = Millis((self.now + self.crm.skew[system]).div_euclid(1000) * 1000);
             }
             self.withhold(request, reply);
         }
@@ -224,6 +291,8 @@ impl World {
 pub struct Link<'w> {
     pub world: &'w RefCell<World>,
     pub system: usize,
+    /// Which of the processes asks.
+    pub runner: usize,
 }
 
 impl Remote for Link<'_> {
@@ -231,11 +300,21 @@ impl Remote for Link<'_> {
         Box::pin(async move {
             let dead = self.world.borrow().commits.load(Ordering::Relaxed) == 0;
             let answer = if dead { None } else { self.world.borrow_mut().answered(self.system, &request) };
-            match answer {
-                Some(answer) => answer,
+            let Some(answer) = answer else {
+                self.world.borrow_mut().died[self.runner] = true;
                 // The process is gone; nobody asks this future again.
-                None => std::future::pending().await,
-            }
+                return std::future::pending().await;
+            };
+            let mut waits = self.world.borrow_mut().is_paused(self.runner);
+            std::future::poll_fn(|context| {
+                if std::mem::take(&mut waits) {
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Poll::Ready(())
+            })
+            .await;
+            answer
         })
     }
 
