@@ -17,6 +17,7 @@ use crate::engine::Options;
 use crate::engine::adopt::{Adopted, adopt};
 use crate::merge::change::{Skip, json};
 use crate::plan::ir::SyncPlan;
+use crate::record::RecordId;
 use crate::report::{clean, count};
 use crate::state::{Bases, Link, LinkState, StateResult, Store};
 
@@ -46,7 +47,7 @@ enum Action {
         #[arg(long, value_enum, default_value = "text", value_name = "F")]
         format: Format,
     },
-    /// The links of a record, with the values that both sides agreed on
+    /// The links of a record and of what it is linked with, with the values that both sides agreed on
     Show {
         /// SYSTEM:ID or SYSTEM.OBJECT:ID
         record: String,
@@ -227,12 +228,39 @@ fn links_of(store: &Store, plan: &SyncPlan, target: &Target) -> StateResult<Vec<
     Ok(found)
 }
 
+/// The links of everything that a record is linked with, directly or through another CRM.
+fn links_of_thing(store: &Store, plan: &SyncPlan, target: &Target) -> StateResult<Vec<Link>> {
+    let mut all = links_of(store, plan, target)?;
+    let mut next = 0;
+    while let Some(link) = all.get(next).cloned() {
+        next += 1;
+        let Some((_, sync)) = plan.sync_named(&link.sync).filter(|_| link.state == LinkState::Live) else {
+            continue;
+        };
+        let named = |object: &crate::plan::ir::ObjectId| {
+            plan.object(*object).is_some_and(|found| found.name == link.arm)
+        };
+        let right = sync.arms.iter().map(|arm| arm.right).find(named);
+        for (object, id) in [(Some(sync.left), &link.left), (right, &link.right)] {
+            let system = object.and_then(|object| plan.object(object)).map(|object| object.system);
+            let Some(system) = system else { continue };
+            let end = Target { system, object, id: RecordId::new(id.as_str()) };
+            for found in links_of(store, plan, &end)? {
+                if !all.iter().any(|known| known.id == found.id) {
+                    all.push(found);
+                }
+            }
+        }
+    }
+    Ok(all)
+}
+
 fn show(app: &App, project: &Project, plan: &SyncPlan, record: &str, format: Format) -> CliResult {
     let target = Target::parse(plan, record)?;
     let path = project.state_file()?;
     let failed = |error| state_failed(&error, &path);
     let found = match Store::open_reading(&path).map_err(failed)? {
-        Some(store) => links_of(&store, plan, &target).map_err(failed)?,
+        Some(store) => links_of_thing(&store, plan, &target).map_err(failed)?,
         None => Vec::new(),
     };
     let links = found.iter().map(|link| shown(link, true)).collect();

@@ -75,6 +75,11 @@ fn text(why: &Why) -> String {
     for sync in &why.syncs {
         one_sync(&mut out, sync);
     }
+    if !why.sides.is_empty() {
+        let sides: Vec<String> =
+            why.sides.iter().map(|side| format!("{}.{} {}", side.system, side.object, side.record)).collect();
+        let _ = writeln!(out, "the same thing: {}", sides.join(", "));
+    }
     out.push_str("a run would now:\n");
     for change in &why.changes {
         let verb = match change.action {

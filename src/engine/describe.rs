@@ -103,7 +103,7 @@ impl Session<'_> {
                 OpKind::Associate(_) => Action::Associate,
             },
             reason: op.reason.clone(),
-            source: format!("{} {}", place(source_object), op.source.text()),
+            source: format!("{} {}", place(source_object), op.source.words()),
             fields,
         })
     }

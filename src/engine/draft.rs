@@ -17,12 +17,14 @@ use crate::record::{Life, RecordId};
 use crate::state::{Link, LinkState};
 
 /// What a run would do.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Draft {
     pub ops: Vec<Op>,
     pub skips: Vec<Skip>,
     /// Records that something is still to be done about after this run, by object.
     pub unfinished: BTreeSet<(ObjectId, RecordId)>,
+    /// Pairs of which a record is still to be made.
+    pub coming: Vec<super::together::Coming>,
     /// Live links per sync before this run.
     pub links: BTreeMap<SyncId, u64>,
 }
@@ -37,11 +39,15 @@ impl Session<'_> {
     pub async fn draft(&mut self, dirty: &Dirty) -> EngineResult<Draft> {
         let mut draft = Draft::default();
         self.pending.clear();
-        for id in self.chosen() {
+        for group in self.groups.clone() {
             self.check_stop()?;
-            let name = &self.sync(id)?.name;
-            draft.links.insert(id, self.store().live_links(name)?);
-            self.draft_sync(id, dirty, &mut draft).await?;
+            for id in &group {
+                draft.links.insert(*id, self.store().live_links(&self.sync(*id)?.name)?);
+            }
+            match group.as_slice() {
+                [id] => self.draft_sync(*id, dirty, &mut draft).await?,
+                group => self.draft_together(group, dirty, &mut draft).await?,
+            }
             self.check_trouble()?;
         }
         self.tell_waiting(dirty, &mut draft)?;
@@ -116,7 +122,7 @@ impl Session<'_> {
 
     /// Due records by whether they are linked; pairs each once.
     #[expect(clippy::type_complexity, reason = "pairs, and (arm, side, id) of the others")]
-    fn sort_out(
+    pub(super) fn sort_out(
         &self,
         id: SyncId,
         dirty: &Dirty,
@@ -148,7 +154,7 @@ impl Session<'_> {
         Ok((pairs, unlinked))
     }
 
-    async fn read_pairs(&mut self, id: SyncId, pairs: &BTreeMap<i64, Work>) -> EngineResult<()> {
+    pub(super) async fn read_pairs(&mut self, id: SyncId, pairs: &BTreeMap<i64, Work>) -> EngineResult<()> {
         let sync = self.sync(id)?;
         let mut objects: BTreeMap<ObjectId, Vec<RecordId>> = BTreeMap::new();
         for work in pairs.values() {
@@ -162,7 +168,7 @@ impl Session<'_> {
 
     /// A record without a counterpart: pair it, plan to make one, or say why not.
     #[expect(clippy::too_many_arguments, reason = "one record and where its fate goes")]
-    async fn unlinked(
+    pub(super) async fn unlinked(
         &mut self,
         id: SyncId,
         arm: usize,
@@ -208,7 +214,7 @@ impl Session<'_> {
         match self.find_counterpart(id, arm, side, &record).await? {
             Found::Pair(other) => {
                 let (left, right) = if side == Side::Left { (&record, &other) } else { (&other, &record) };
-                let link = self.new_link(id, arm, left.as_str(), right.as_str(), "matched")?;
+                let link = self.pair_up(id, arm, left, right, pairs.len())?;
                 pairs.insert(link.id, Work { link, arm });
                 Ok(())
             }

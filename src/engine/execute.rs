@@ -9,7 +9,7 @@ use super::draft::Draft;
 use super::error::{EngineError, EngineResult};
 use super::ops::{AT_SERVER, Op, OpKind, Ref};
 use super::report::RunReport;
-use super::session::Session;
+use super::session::{Session, object_on};
 use crate::connect::remote::{
     AssociateItem, CallError, ErrorClass, Outcome, Reply, Request, WriteItem, WriteKind,
 };
@@ -61,12 +61,13 @@ impl Session<'_> {
             return Ok(again);
         }
         self.store().bump_version()?;
-        let mut groups: BTreeMap<(SyncId, u8, ObjectId, String), Vec<Op>> = BTreeMap::new();
+        self.kept.borrow_mut().clear();
+        let mut groups: BTreeMap<(usize, SyncId, u8, ObjectId, String), Vec<Op>> = BTreeMap::new();
         for op in ops {
-            groups.entry((op.sync, stage(op.kind), op.object, op.key.clone())).or_default().push(op);
+            groups.entry((depth(&op), op.sync, stage(op.kind), op.object, op.key.clone())).or_default().push(op);
         }
         let mut late = Vec::new();
-        for ((_, stage, object, _), ops) in groups {
+        for ((_, _, stage, object, _), ops) in groups {
             let verb =
                 ["creating", "updating", "associating", "archiving"].get(stage as usize).unwrap_or(&"");
             let what = format!("{verb} {}.{}", self.system_name(object), self.object_name(object));
@@ -197,12 +198,14 @@ impl Session<'_> {
             let Some(id) = self.resolve(&at)? else { return Ok(None) };
             op.to = Some((object, Ref::Known(id)));
         }
-        if op.kind != OpKind::Create && matches!(op.source, Ref::New { .. }) {
-            match self.resolve(&op.source)? {
-                Some(source) => op.source = Ref::Known(source),
-                None => return Ok(None),
+        if matches!(op.source, Ref::New { .. }) {
+            let Some(source) = self.resolve(&op.source)? else { return Ok(None) };
+            if op.kind == OpKind::Create {
+                self.source_is_made(&mut op, &source)?;
             }
+            op.source = Ref::Known(source);
         }
+        self.take_kept(&mut op)?;
         let mut waiting = op.clone();
         waiting.fields.clear();
         let mut fields = Vec::new();
@@ -233,6 +236,39 @@ impl Session<'_> {
         }
         self.issued += 1;
         Ok(Some(Sending { id: format!("{}-{}", self.run, self.issued), op, record }))
+    }
+
+    /// A counterpart of a record that was made in this run itself: its external id comes from that record's.
+    fn source_is_made(&self, op: &mut Op, source: &RecordId) -> EngineResult<()> {
+        let Some(arm) = self.sync(op.sync)?.arms.get(op.arm) else { return Ok(()) };
+        let here = object_on(self.sync(op.sync)?, arm, op.side.other());
+        if let Some((_, value)) = &mut op.unique {
+            *value = self.external_id_for(here, source);
+        }
+        op.record = Ref::New { sync: op.sync, side: op.side, source: source.clone() };
+        Ok(())
+    }
+
+    /// What an earlier write of this run put where a value comes from is what both sides agree on then.
+    fn take_kept(&self, op: &mut Op) -> EngineResult<()> {
+        let own = (op.sync, op.arm, op.side, op.source.clone());
+        for sent in &mut op.fields {
+            let (sync, arm, side, source) = match &sent.via {
+                Some(via) => (via.sync, via.arm, via.side, via.source.clone()),
+                None => own.clone(),
+            };
+            let Some(source) = self.resolve(&source)? else { continue };
+            if let Some(via) = &mut sent.via {
+                via.source = Ref::Known(source.clone());
+            }
+            let found = self.sync(sync)?;
+            let Some(at) = found.arms.get(arm) else { continue };
+            let node = (object_on(found, at, side.other()), source, sent.source_field.clone());
+            if let Some(kept) = self.kept.borrow().get(&node) {
+                sent.source = kept.clone();
+            }
+        }
+        Ok(())
     }
 
     fn resolve_sets(&self, op: &mut Op) -> EngineResult<()> {
@@ -366,6 +402,21 @@ impl Session<'_> {
         };
         WriteItem { op: item.id.as_str().into(), kind, fields, associations: Vec::new() }
     }
+}
+
+/// What a write waits for comes first: records of which others are made in the same run.
+fn depth(op: &Op) -> usize {
+    let source = match (&op.source, op.kind) {
+        (Ref::New { .. }, OpKind::Create | OpKind::Update) => 1 + op.source.depth(),
+        _ => 0,
+    };
+    let far = op.to.as_ref().map_or(0, |(_, at)| at.depth());
+    let via = |sent: &super::ops::Sent| match sent.via.as_ref().map(|via| &via.source) {
+        Some(at @ Ref::New { .. }) if op.kind == OpKind::Update => 1 + at.depth(),
+        _ => 0,
+    };
+    let fields = op.fields.iter().map(via).max().unwrap_or(0);
+    source.max(op.record.depth()).max(far).max(fields)
 }
 
 fn associate_item(item: &Sending) -> Option<AssociateItem> {

@@ -3,16 +3,18 @@
 //! Invariant: a base is what the server stored when that means what was sent, and what was sent otherwise: a difference
 //! is then a genuine edit, and is merged as one in the next run.
 
+use std::collections::BTreeMap;
+
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::error::EngineResult;
-use super::ops::{Op, OpKind, Ref, Sent};
+use super::ops::{Op, OpKind, Ref, Sent, Via};
 use super::session::{Session, object_on};
 use super::world::named;
 use crate::connect::remote::AssociateAction;
 use crate::interp::same;
 use crate::merge::change::json;
-use crate::plan::ir::{ObjectId, Side};
+use crate::plan::ir::{ObjectId, Side, SyncId};
 use crate::record::{HistoryEntry, Record, RecordId};
 use crate::schema::FieldType;
 use crate::state::links::LEFT;
@@ -50,16 +52,25 @@ impl Session<'_> {
         };
         let mut differs = false;
         let mut ledger = Vec::new();
+        let mut others: BTreeMap<(SyncId, i64), Link> = BTreeMap::new();
         for sent in &op.fields {
             let (kept, stored_other) = self.kept(op, sent, back);
             differs |= stored_other;
+            self.note_kept(op, id, sent, &kept);
             if let Some(row) = &sent.row {
-                let pair = match op.side {
+                let side = sent.via.as_ref().map_or(op.side, |via| via.side);
+                let pair = match side {
                     _ if self.ablation().shared_base => (sent.after.clone(), sent.after.clone()),
                     Side::Right => (sent.source.clone(), kept),
                     Side::Left => (kept, sent.source.clone()),
                 };
-                link.bases.rows.insert(row.clone(), pair);
+                let at = match &sent.via {
+                    None => Some(&mut link),
+                    Some(via) => self.other_link(via, id, &mut others)?,
+                };
+                if let Some(at) = at {
+                    at.bases.rows.insert(row.clone(), pair);
+                }
             }
             if sent.loses_edit {
                 ledger.push(self.ledger_row(op_id, op, id, sent, &sent.before, &sent.rule)?);
@@ -89,6 +100,9 @@ impl Session<'_> {
         }
         self.store().atomically(|store| {
             store.put_link(&link)?;
+            for link in others.values() {
+                store.put_link(link)?;
+            }
             for row in &ledger {
                 store.add_ledger(row, now)?;
             }
@@ -99,7 +113,52 @@ impl Session<'_> {
             }
             Ok(())
         })?;
+        self.agree_around(op, id)?;
         Ok(if differs { Landed::Differs } else { Landed::Done })
+    }
+
+    /// A later write of this run may take its value from here.
+    fn note_kept(&self, op: &Op, id: &RecordId, sent: &Sent, kept: &Value) {
+        if self.is_shared(op.sync) {
+            self.kept.borrow_mut().insert((op.object, id.clone(), sent.field.clone()), kept.clone());
+        }
+    }
+
+    /// The link of another sync that a field travelled through.
+    fn other_link<'l>(
+        &self,
+        via: &Via,
+        id: &RecordId,
+        known: &'l mut BTreeMap<(SyncId, i64), Link>,
+    ) -> EngineResult<Option<&'l mut Link>> {
+        let found = if via.link > 0 {
+            self.store().link(via.link)?
+        } else {
+            let Some(source) = self.resolve(&via.source)? else { return Ok(None) };
+            self.pair_of(via.sync, via.arm, via.side, (id, &source))?
+        };
+        let Some(link) = found else { return Ok(None) };
+        let key = (via.sync, link.id);
+        Ok(Some(known.entry(key).or_insert(link)))
+    }
+
+    /// The pair of `id` on `side` and `source` on the other one, made when neither has a partner; `None` = one has.
+    pub(super) fn pair_of(
+        &self,
+        sync: SyncId,
+        arm: usize,
+        side: Side,
+        (id, source): (&RecordId, &RecordId),
+    ) -> EngineResult<Option<Link>> {
+        if let Some(link) = self.link_on(sync, arm, side.other(), source.as_str())? {
+            let there = if side == Side::Right { &link.right } else { &link.left };
+            return Ok((there == id.as_str()).then_some(link));
+        }
+        if self.link_on(sync, arm, side, id.as_str())?.is_some() {
+            return Ok(None);
+        }
+        let (left, right) = if side == Side::Right { (source, id) } else { (id, source) };
+        Ok(Some(self.new_link(sync, arm, left.as_str(), right.as_str(), "matched")?))
     }
 
     /// A value that travelled within one CRM belongs to no pair: what was lost meanwhile is all there is to keep.
@@ -133,6 +192,9 @@ impl Session<'_> {
             let found = if op.link == 0 {
                 let at = self.resolve(&op.source)?;
                 match at {
+                    Some(source) if op.kind == OpKind::Update && self.is_shared(op.sync) => {
+                        self.pair_of(op.sync, op.arm, op.side, (id, &source))?
+                    }
                     Some(source) => self.link_on(op.sync, op.arm, op.side.other(), source.as_str())?,
                     None => None,
                 }
@@ -241,6 +303,14 @@ impl Session<'_> {
             let Ref::Known(id) = at else { return Ok(None) };
             return Ok(Some(id.clone()));
         };
+        let made = match Ref::parse_new(source.as_str()) {
+            Some(inner) => match self.resolve(&inner)? {
+                Some(id) => Some(id),
+                None => return Ok(None),
+            },
+            None => None,
+        };
+        let source = made.as_ref().unwrap_or(source);
         let found = self.facts().counterpart(*sync, *side, source.as_str());
         self.check_trouble()?;
         Ok(match found {

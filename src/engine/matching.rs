@@ -90,7 +90,7 @@ impl Session<'_> {
     }
 
     /// Numbers of the rules of an arm in the order in which they are tried.
-    fn rules(&self, sync: SyncId, arm: usize) -> EngineResult<Vec<usize>> {
+    pub(super) fn rules(&self, sync: SyncId, arm: usize) -> EngineResult<Vec<usize>> {
         let Some(found) = self.sync(sync)?.arms.get(arm) else { return Ok(Vec::new()) };
         let own = if self.ablation().no_external_id { vec![] } else { vec![RIGHT_CARRIES, LEFT_CARRIES] };
         let keys = found.matches.iter().enumerate();
@@ -98,7 +98,7 @@ impl Session<'_> {
         Ok(own.into_iter().chain(keys).collect())
     }
 
-    fn key(
+    pub(super) fn key(
         &self,
         sync: SyncId,
         arm: usize,
@@ -179,12 +179,16 @@ impl Session<'_> {
         if let Some(found) = self.same_member(sync, arm, side, (here, there), id)? {
             return Ok(found);
         }
+        if let Some(found) = self.same_thing(sync, arm, side, (here, there), id)? {
+            return Ok(found);
+        }
         for rule in self.rules(sync, arm)? {
             let Some(record) = self.world.get(here, id) else { return Ok(Found::Nothing) };
             let Some(key) = self.key(sync, arm, rule, side, record)? else { continue };
             let number = arm * ARM + rule;
             let place = self.place(sync, arm, side.other())?;
-            let others = self.store().with_key(&found.name, number, place, &key, 6)?;
+            let mut others = self.store().with_key(&found.name, number, place, &key, 6)?;
+            others.extend(self.made_with_key(sync, arm, rule, side.other(), &key)?);
             if others.is_empty() {
                 continue;
             }
@@ -262,7 +266,7 @@ impl Session<'_> {
     }
 
     #[expect(clippy::too_many_arguments, reason = "both sides of one question")]
-    fn judge(
+    pub(super) fn judge(
         &self,
         sync: SyncId,
         arm: usize,

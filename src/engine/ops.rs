@@ -34,6 +34,25 @@ impl Ref {
         }
     }
 
+    /// The reference in words, for people.
+    pub fn words(&self) -> String {
+        match self {
+            Ref::Known(id) => id.to_string(),
+            Ref::New { source, .. } => match Ref::parse_new(source.as_str()) {
+                Some(inner) => inner.words(),
+                None => format!("(new, for {source})"),
+            },
+        }
+    }
+
+    /// How many records have to be made before this one can be.
+    pub fn depth(&self) -> usize {
+        match self {
+            Ref::Known(_) => 0,
+            Ref::New { source, .. } => Ref::parse_new(source.as_str()).map_or(0, |inner| 1 + inner.depth()),
+        }
+    }
+
     /// Reads what [`Ref::text`] wrote for a record to be made.
     pub fn parse_new(text: &str) -> Option<Ref> {
         let mut parts = text.strip_prefix(MARK)?.splitn(3, ':');
@@ -73,6 +92,22 @@ pub struct Sent {
     pub conflict: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub loses_edit: bool,
+    /// The pair that it travels through, when that is another than the operation's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<Box<Via>>,
+}
+
+/// A pair of another sync that shares a record with an operation: one write of a record brings what all syncs ask for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Via {
+    pub sync: SyncId,
+    pub arm: usize,
+    /// The side on which the written record stands there.
+    pub side: Side,
+    /// The record on the other side.
+    pub source: Ref,
+    /// 0 = no link yet.
+    pub link: i64,
 }
 
 /// One change of one record.

@@ -10,16 +10,24 @@ use super::error::EngineResult;
 use super::ops::{Op, OpKind, Ref, Sent};
 use super::session::{Session, object_on};
 use crate::interp::FilterOutcome;
-use crate::merge::pair::Merger;
+use crate::merge::pair::{Call, Merger};
 use crate::merge::{FieldWrite, Held, Pair, PairOutcome};
 use crate::plan::ir::{ObjectId, Side, SyncId};
 use crate::record::{Life, Record, RecordId};
-use crate::state::{Hold, LinkState};
+use crate::state::{Bases, Hold, LinkState};
+use crate::value::Value;
 
 /// A server's clock is read to the second, somewhere between a request and its answer.
 const CLOCK_ERROR: i64 = 2_000;
 /// How long a pair of which a field was not in the answer waits to be looked at again.
 const ABSENT: i64 = 5 * 60_000;
+
+/// Whether the records' change stamps are taken with what is agreed: only when nothing is left to be done about them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stamps {
+    Taken,
+    Left,
+}
 
 impl Session<'_> {
     pub(super) async fn merge_pairs(
@@ -65,7 +73,7 @@ impl Session<'_> {
     }
 
     /// Both records of a pair, or `None` with the pair's fate decided.
-    fn sides(&self, id: SyncId, work: &Work, draft: &mut Draft) -> EngineResult<Option<(&Record, &Record)>> {
+    pub(super) fn sides(&self, id: SyncId, work: &Work, draft: &mut Draft) -> EngineResult<Option<(&Record, &Record)>> {
         let sync = self.sync(id)?;
         let Some(arm) = sync.arms.get(work.arm) else { return Ok(None) };
         let (left_id, right_id) =
@@ -158,18 +166,46 @@ impl Session<'_> {
             self.skip(id, sync.left, &record, "switched-off", why, draft)?;
             return Ok(None);
         }
+        self.merged(id, work, (left, right), None).map(Some)
+    }
+
+    /// What the merge of a pair says. `calls` are decisions among more systems than the two.
+    pub(super) fn merged(
+        &self,
+        id: SyncId,
+        work: &Work,
+        (left, right): (&Record, &Record),
+        calls: Option<&BTreeMap<String, Call>>,
+    ) -> EngineResult<PairOutcome> {
+        let program = self.program(id)?;
+        let facts = self.facts();
+        let bases = self.bases_that_count(work);
+        let pair = self.pair(id, work, (left, right), &bases)?;
+        let pair = Pair { decided: self.decided(id, work.arm)?, calls, ..pair };
+        let mut outcome = Merger { program, context: &facts }.merge(&pair);
+        self.keep_asked_rows(&mut outcome);
+        Ok(outcome)
+    }
+
+    /// What is known of a pair.
+    pub(super) fn pair<'p>(
+        &self,
+        id: SyncId,
+        work: &Work,
+        (left, right): (&'p Record, &'p Record),
+        bases: &'p Bases,
+    ) -> EngineResult<Pair<'p>> {
         let program = self.program(id)?;
         let facts = self.facts();
         let (from_left, from_right) =
             (program.filter(&facts, Side::Left, left), program.filter(&facts, Side::Right, right));
         let direction = program.sync.direction;
         let (offsets, clock_error) = self.clocks(id, work.arm)?;
-        let bases = self.bases_that_count(work);
-        let pair = Pair {
+        Ok(Pair {
             arm: work.arm,
             left,
             right,
-            bases: (!bases.rows.is_empty()).then_some(&*bases),
+            bases: (!bases.rows.is_empty()).then_some(bases),
             stamps: (work.link.left_stamp, work.link.right_stamp),
             may_write: (
                 direction.goes_left() && from_right == FilterOutcome::In,
@@ -177,16 +213,14 @@ impl Session<'_> {
             ),
             offsets,
             clock_error,
-            decided: self.decided(id, work.arm)?,
-        };
-        let mut outcome = Merger { program, context: &facts }.merge(&pair);
-        self.keep_asked_rows(&mut outcome);
-        Ok(Some(outcome))
+            decided: None,
+            calls: None,
+        })
     }
 
     /// What the two servers' clocks show more than ours, and how wrong that may be. Clocks that agree within the
     /// measurement are taken for equal.
-    fn clocks(&self, id: SyncId, arm: usize) -> EngineResult<((i64, i64), i64)> {
+    pub(super) fn clocks(&self, id: SyncId, arm: usize) -> EngineResult<((i64, i64), i64)> {
         let sync = self.sync(id)?;
         let offset = |object: Option<ObjectId>| {
             let system = object.and_then(|object| self.shape(object).ok()).map(|shape| shape.system.index());
@@ -203,24 +237,52 @@ impl Session<'_> {
         outcome: &PairOutcome,
         draft: &mut Draft,
     ) -> EngineResult<()> {
+        let quiet = outcome.writes.is_empty() && outcome.held.is_empty() && !outcome.absent;
+        self.keep_agreed(id, work, &outcome.settled, if quiet { Stamps::Taken } else { Stamps::Left })?;
+        self.keep_told(id, work, outcome, draft)?;
+        self.push_updates(id, work, outcome, draft)
+    }
+
+    /// Remembers what both sides agree on as they stand.
+    pub(super) fn keep_agreed(
+        &self,
+        id: SyncId,
+        work: &Work,
+        settled: &[(String, (Value, Value))],
+        stamps: Stamps,
+    ) -> EngineResult<()> {
         let sync = self.sync(id)?;
         let Some(arm) = sync.arms.get(work.arm) else { return Ok(()) };
-        let (left, right) = (RecordId::new(work.link.left.as_str()), RecordId::new(work.link.right.as_str()));
-        let stamp = |object: ObjectId, record: &RecordId| {
-            self.world.get(object, record).and_then(|record| record.modified)
+        let stamp = |object: ObjectId, record: &str| {
+            self.world.get(object, &RecordId::new(record)).and_then(|record| record.modified)
         };
-        let (left_stamp, right_stamp) = (stamp(sync.left, &left), stamp(arm.right, &right));
-        let quiet = outcome.writes.is_empty() && outcome.held.is_empty() && !outcome.absent;
+        let (left_stamp, right_stamp) =
+            (stamp(sync.left, &work.link.left), stamp(arm.right, &work.link.right));
+        let quiet = stamps == Stamps::Taken;
         let moved = (work.link.left_stamp, work.link.right_stamp) != (left_stamp, right_stamp);
-        if !outcome.settled.is_empty() || quiet && moved {
+        if !settled.is_empty() || quiet && moved {
             let mut link = work.link.clone();
-            link.bases.rows.extend(outcome.settled.iter().cloned());
+            link.bases.rows.extend(settled.iter().cloned());
             if quiet {
                 (link.left_stamp, link.right_stamp) = (left_stamp, right_stamp);
             }
             link.at = self.now();
             self.store().put_link(&link)?;
         }
+        Ok(())
+    }
+
+    /// Remembers and says what is not written, and why.
+    pub(super) fn keep_told(
+        &self,
+        id: SyncId,
+        work: &Work,
+        outcome: &PairOutcome,
+        draft: &mut Draft,
+    ) -> EngineResult<()> {
+        let sync = self.sync(id)?;
+        let Some(arm) = sync.arms.get(work.arm) else { return Ok(()) };
+        let (left, right) = (RecordId::new(work.link.left.as_str()), RecordId::new(work.link.right.as_str()));
         if outcome.absent {
             self.absent([(sync.left, &left), (arm.right, &right)], draft)?;
         }
@@ -235,6 +297,25 @@ impl Session<'_> {
         for (side, object, record) in [(Side::Left, sync.left, &left), (Side::Right, arm.right, &right)] {
             let held: Vec<&Held> = outcome.held.iter().filter(|held| held.side == side).collect();
             self.keep_holds(id, object, record, &held, draft)?;
+        }
+        Ok(())
+    }
+
+    fn push_updates(
+        &self,
+        id: SyncId,
+        work: &Work,
+        outcome: &PairOutcome,
+        draft: &mut Draft,
+    ) -> EngineResult<()> {
+        let sync = self.sync(id)?;
+        let Some(arm) = sync.arms.get(work.arm) else { return Ok(()) };
+        let (left, right) = (RecordId::new(work.link.left.as_str()), RecordId::new(work.link.right.as_str()));
+        let stamp = |object: ObjectId, record: &RecordId| {
+            self.world.get(object, record).and_then(|record| record.modified)
+        };
+        let (left_stamp, right_stamp) = (stamp(sync.left, &left), stamp(arm.right, &right));
+        for (side, object, record) in [(Side::Left, sync.left, &left), (Side::Right, arm.right, &right)] {
             let writes: Vec<&FieldWrite> = outcome.writes.iter().filter(|w| w.side == side).collect();
             if writes.is_empty() {
                 continue;
@@ -288,6 +369,14 @@ impl Session<'_> {
     ) -> EngineResult<()> {
         let (system, name) = (self.system_name(object), self.object_name(object));
         let sync = &self.sync(id)?.name;
+        // A record that is still to be made is not remembered; its source is looked at again.
+        if Ref::parse_new(record.as_str()).is_some() {
+            for held in held {
+                let detail = format!("{}: {}", held.field, held.detail);
+                self.skip(id, object, record, held.reason, &detail, draft)?;
+            }
+            return Ok(());
+        }
         let holds: Vec<Hold> = held
             .iter()
             .map(|held| Hold {
@@ -329,6 +418,7 @@ impl Session<'_> {
             rule: self.rule(id, arm, write),
             conflict: write.conflict,
             loses_edit: write.loses_edit,
+            via: None,
         }
     }
 
@@ -375,6 +465,7 @@ impl Session<'_> {
         });
         let looks = self.looks_like(id, arm, to, record)?;
         let new = Ref::New { sync: id, side: to, source: source.clone() };
+        let from = Ref::parse_new(source.as_str()).unwrap_or_else(|| Ref::Known(source.clone()));
         draft.ops.push(Op {
             kind: OpKind::Create,
             sync: id,
@@ -382,7 +473,7 @@ impl Session<'_> {
             side: to,
             object,
             record: new.clone(),
-            source: Ref::Known(source.clone()),
+            source: from,
             link: 0,
             fields: outcome.writes.iter().map(|write| self.sent(id, arm, write)).collect(),
             associations: BTreeMap::new(),

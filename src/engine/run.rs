@@ -107,6 +107,7 @@ async fn cycle(
         }
         let ops = chosen_ops(&draft, &set, approved, round, report);
         let again = session.execute(ops, &mut draft, report).await?;
+        session.link_coming(&draft)?;
         unfinished.append(&mut draft.unfinished);
         if again.is_empty() {
             break;

@@ -151,6 +151,14 @@ pub struct Session<'d> {
     pub lists: super::beyond::Lists,
     /// Records that this plan makes, by (sync, side, id of the source).
     pub pending: BTreeSet<Ref>,
+    /// The chosen syncs; those that connect more than two systems stand together.
+    pub groups: Vec<Vec<SyncId>>,
+    /// Records of which other syncs make what one makes, and what stands for the same thing there.
+    pub kin: BTreeMap<super::together::Key, BTreeSet<super::together::Key>>,
+    /// Records that are going to be made by their match keys, by (sync, arm, rule, side, key).
+    pub made_keys: BTreeMap<(SyncId, usize, usize, Side, String), BTreeSet<RecordId>>,
+    /// What the last writes put into fields that several syncs share, by object, record and field.
+    pub kept: RefCell<BTreeMap<(ObjectId, RecordId, String), crate::value::Value>>,
     /// Records with a request whose outcome is not known yet: left alone until it is.
     pub unsettled: BTreeSet<(ObjectId, RecordId)>,
     /// What a look-up of links ran into inside the interpreter, which has no way to say it.
@@ -163,7 +171,7 @@ impl<'d> Session<'d> {
         let ids = (0..plan.syncs.len()).map(|index| SyncId(u32::try_from(index).unwrap_or(u32::MAX)));
         let programs = ids.filter_map(|id| SyncProgram::new(plan, id)).collect();
         let count = plan.systems.len();
-        Ok(Session {
+        let mut session = Session {
             deps,
             options,
             run,
@@ -182,9 +190,15 @@ impl<'d> Session<'d> {
             world: World::default(),
             lists: BTreeMap::new(),
             pending: BTreeSet::new(),
+            kin: BTreeMap::new(),
+            made_keys: BTreeMap::new(),
+            kept: RefCell::new(BTreeMap::new()),
             unsettled: BTreeSet::new(),
             trouble: RefCell::new(None),
-        })
+            groups: Vec::new(),
+        };
+        session.groups = session.find_groups();
+        Ok(session)
     }
 
     pub fn ablation(&self) -> Ablation {

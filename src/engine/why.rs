@@ -27,6 +27,9 @@ pub struct Why {
     /// `live`, `deleted`, `merged`, `converted`.
     pub life: &'static str,
     pub syncs: Vec<WhySync>,
+    /// The records that are the same thing, itself among them, where syncs connect more than two systems.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sides: Vec<WhySide>,
     /// What a run would write now because of this record.
     pub changes: Vec<Change>,
     /// Why it would leave it, or its counterpart, alone.
@@ -35,6 +38,13 @@ pub struct Why {
     /// When it is looked at next; `None` = when it changes.
     pub next: Option<Next>,
     pub last: Option<Last>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct WhySide {
+    pub system: String,
+    pub object: String,
+    pub record: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -117,11 +127,18 @@ pub struct WhyRow {
 
 /// What is known of a record id among the objects that it may be of; nothing when no CRM shows it.
 pub async fn why(deps: &Deps<'_>, objects: &[ObjectId], id: &RecordId) -> EngineResult<Vec<Why>> {
+    // Syncs that share its thing with the others belong to it as well.
+    let everything = Options::default();
+    let groups = Session::new(deps, &everything, "why".to_owned())?.groups;
+    let takes_part = |id: &SyncId, object: ObjectId| {
+        let found = deps.plan.sync(*id);
+        found.is_some_and(|sync| sync.left == object || sync.arms.iter().any(|arm| arm.right == object))
+    };
     let taking_part = |object: &ObjectId| {
-        let all = deps.plan.syncs.iter().enumerate();
-        let with =
-            all.filter(|(_, sync)| sync.left == *object || sync.arms.iter().any(|arm| arm.right == *object));
-        with.filter_map(|(index, _)| u32::try_from(index).ok().map(SyncId)).collect::<Vec<SyncId>>()
+        let with = groups.iter().filter(|group| group.iter().any(|id| takes_part(id, *object)));
+        let mut syncs: Vec<SyncId> = with.flatten().copied().collect();
+        syncs.sort();
+        syncs
     };
     let mut all = Vec::new();
     for object in objects {
@@ -148,6 +165,7 @@ impl Session<'_> {
                 syncs.extend(self.explain_sync(sync, object, id)?);
             }
         }
+        let sides = self.sides_of(object, id)?;
         let (system, name) = (self.system_name(object).to_owned(), self.object_name(object).to_owned());
         let is = |at: (&str, &str, &str)| at == (system.as_str(), name.as_str(), id.as_str());
         let mut holds = self.store().holds()?;
@@ -164,6 +182,7 @@ impl Session<'_> {
             format_version: "1",
             life,
             syncs,
+            sides,
             changes: set.changes,
             skips: set.skips,
             holds,
@@ -177,6 +196,24 @@ impl Session<'_> {
             object: name,
             record: id.to_string(),
         })
+    }
+
+    fn sides_of(&self, object: ObjectId, id: &RecordId) -> EngineResult<Vec<WhySide>> {
+        let takes_part = |group: &&Vec<SyncId>| {
+            let here = |sync: &crate::plan::ir::Sync| {
+                sync.left == object || sync.arms.iter().any(|arm| arm.right == object)
+            };
+            group.len() > 1 && group.iter().filter_map(|id| self.plan().sync(*id)).any(here)
+        };
+        let Some(group) = self.groups.iter().find(takes_part) else { return Ok(Vec::new()) };
+        let side = |(object, id): (ObjectId, RecordId)| WhySide {
+            system: self.system_name(object).to_owned(),
+            object: self.object_name(object).to_owned(),
+            record: id.to_string(),
+        };
+        let thing = self.thing(group, &(object, id.clone()))?;
+        let real = thing.into_iter().filter(|(_, id)| super::ops::Ref::parse_new(id.as_str()).is_none());
+        Ok(real.map(side).collect())
     }
 
     fn last_of(&self, system: &str, object: &str, id: &RecordId) -> EngineResult<Option<Last>> {

@@ -9,6 +9,7 @@ mod external;
 pub mod guard;
 pub mod impact;
 pub mod pair;
+pub mod rank;
 pub mod truth;
 
 pub use change::{Action, Change, ChangeSet, FieldChange, Skip, Summary};

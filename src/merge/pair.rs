@@ -4,7 +4,7 @@
 //! that was not in the answer says nothing. Both sides edited within the window is a conflict; uncertainty about
 //! when an edit was made counts towards conflict.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::interp::{Context, RowValue, SyncProgram, same};
 use crate::plan::ir::{Arm, Conflict, FieldId, ObjectId, Row, Side, Transfer};
@@ -32,6 +32,19 @@ pub struct Pair<'a> {
     /// How wrong those may be.
     pub clock_error: i64,
     pub decided: Option<Decided<'a>>,
+    /// What was decided of rows (by id) whose fields more than two systems share; the others are decided here.
+    pub calls: Option<&'a BTreeMap<String, Call>>,
+}
+
+/// What is to become of a row, decided among all systems that share its field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Call {
+    /// Nobody changed it, or both sides have it from one place.
+    Rest,
+    /// The value of this side travels.
+    From(Side, &'static str),
+    /// A person decides.
+    Hold(String),
 }
 
 /// What a person decided about the conflicts of a pair.
@@ -135,10 +148,12 @@ impl Merger<'_, '_> {
             out.absent = true;
             return;
         }
+        let call = pair.calls.and_then(|calls| calls.get(&row.id));
         let verdict = match (&row.to_right, &row.to_left) {
+            _ if matches!(call, Some(Call::Hold(_))) => self.called(pair, arm, row, call),
             (Some(transfer), None) => self.one_way(pair, arm, row, Side::Right, transfer, out),
             (None, Some(transfer)) => self.one_way(pair, arm, row, Side::Left, transfer, out),
-            (Some(_), Some(_)) => self.two_way(pair, arm, row, out),
+            (Some(_), Some(_)) => self.two_way(pair, arm, row, call, out),
             (None, None) => Verdict::Nothing,
         };
         match verdict {
@@ -195,7 +210,30 @@ impl Merger<'_, '_> {
         }
     }
 
-    fn two_way(&self, pair: &Pair<'_>, arm: &Arm, row: &Row, out: &mut PairOutcome) -> Verdict {
+    /// What was decided among all systems.
+    fn called(&self, pair: &Pair<'_>, arm: &Arm, row: &Row, call: Option<&Call>) -> Verdict {
+        match call {
+            Some(Call::From(side, rule)) => Verdict::Write(side.other(), rule, Edits::One),
+            Some(Call::Hold(why)) if !self.program.consistent(self.context, row, arm, pair.left, pair.right) => {
+                let (left, right) = (value_of(pair, row, Side::Left), value_of(pair, row, Side::Right));
+                Verdict::Hold(
+                    Side::Left,
+                    CONFLICT,
+                    format!("{why}: {}", self.both(pair.arm, &left, &right)),
+                )
+            }
+            _ => Verdict::Nothing,
+        }
+    }
+
+    fn two_way(
+        &self,
+        pair: &Pair<'_>,
+        arm: &Arm,
+        row: &Row,
+        call: Option<&Call>,
+        out: &mut PairOutcome,
+    ) -> Verdict {
         let (left, right) = (
             slot(pair.left, row.left).unwrap_or(Value::Null),
             slot(pair.right, row.right).unwrap_or(Value::Null),
@@ -205,6 +243,9 @@ impl Merger<'_, '_> {
         {
             // A stage that is not mapped has no counterpart to agree with: the record waits.
             return if self.unmapped(pair, arm, row, out) { Verdict::Nothing } else { Verdict::Settled };
+        }
+        if call.is_some() {
+            return self.called(pair, arm, row, call);
         }
         let base = pair.bases.and_then(|bases| bases.rows.get(&row.id));
         let verdict = match base {
@@ -295,8 +336,7 @@ impl Merger<'_, '_> {
             let from = if value_of(pair, row, owner).is_blank() { owner.other() } else { owner };
             return Verdict::Write(from.other(), "owned: the owner's value stands", Edits::Both);
         }
-        let left = self.interval(pair, row, Side::Left).moved(-pair.offsets.0);
-        let right = self.interval(pair, row, Side::Right).moved(-pair.offsets.1);
+        let (left, right) = (self.edited(pair, row, Side::Left), self.edited(pair, row, Side::Right));
         for (side, interval) in [(Side::Left, &left), (Side::Right, &right)] {
             if let Interval::Ask(field) = interval {
                 out.wants_history.push((side, field.clone()));
@@ -340,7 +380,13 @@ impl Merger<'_, '_> {
         }
     }
 
-    /// When the side's value was edited since the base: exact with a history, else since the base was taken.
+    /// When the side's value was edited since the base, by our own clock.
+    pub fn edited(&self, pair: &Pair<'_>, row: &Row, side: Side) -> Interval {
+        let offset = if side == Side::Left { pair.offsets.0 } else { pair.offsets.1 };
+        self.interval(pair, row, side).moved(-offset)
+    }
+
+    /// When it was edited by its server's clock: exact with a history, else since the base was taken.
     fn interval(&self, pair: &Pair<'_>, row: &Row, side: Side) -> Interval {
         let (record, stamp) =
             if side == Side::Left { (pair.left, pair.stamps.0) } else { (pair.right, pair.stamps.1) };
@@ -467,7 +513,9 @@ impl Merger<'_, '_> {
     }
 }
 
-enum Interval {
+/// When an edit was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Interval {
     Known(Millis, Millis),
     /// The history of this field would tell.
     Ask(String),

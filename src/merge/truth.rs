@@ -129,6 +129,7 @@ impl Desk<'_> {
             offsets: (0, 0),
             clock_error: 0,
             decided: None,
+            calls: None,
         });
         let (outcome, rule) = match (merged.writes.first(), merged.held.first()) {
             (Some(write), _) => {

@@ -181,6 +181,7 @@ fn merge(course: &mut Course<'_>, case: &Case, context: &World<'_>) {
         offsets: (0, 0),
         clock_error: 0,
         decided: None,
+        calls: None,
     };
     let outcome = Merger { program: &course.program, context }.merge(&pair);
     course.outcome = outcome;

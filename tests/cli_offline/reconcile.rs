@@ -255,6 +255,7 @@ impl Case {
                 offsets: (0, 0),
                 clock_error: 0,
                 decided: None,
+                calls: None,
             };
             for write in (Merger { program: &program, context: &context }).merge(&pair).writes {
                 let (system, record) = match write.side {

@@ -236,6 +236,7 @@ impl Judge<'_, '_> {
             offsets: (0, 0),
             clock_error: 0,
             decided: None,
+            calls: None,
         })
     }
 
