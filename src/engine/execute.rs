@@ -64,7 +64,10 @@ impl Session<'_> {
         self.kept.borrow_mut().clear();
         let mut groups: BTreeMap<(usize, SyncId, u8, ObjectId, String), Vec<Op>> = BTreeMap::new();
         for op in ops {
-            groups.entry((depth(&op), op.sync, stage(op.kind), op.object, op.key.clone())).or_default().push(op);
+            groups
+                .entry((depth(&op), op.sync, stage(op.kind), op.object, op.key.clone()))
+                .or_default()
+                .push(op);
         }
         let mut late = Vec::new();
         for ((_, _, stage, object, _), ops) in groups {

@@ -179,7 +179,9 @@ impl Session<'_> {
         for row in &arm.rows {
             let Some([a, b]) = nodes(sync.left, arm, row, &ids) else { continue };
             edits.classes.unite(&a, &b);
-            let (Some(here), Some(there)) = (left.slot(a.2.index()), right.slot(b.2.index())) else { continue };
+            let (Some(here), Some(there)) = (left.slot(a.2.index()), right.slot(b.2.index())) else {
+                continue;
+            };
             if !is_two_way(row) {
                 continue;
             }
@@ -205,7 +207,7 @@ impl Session<'_> {
             }
             edits.rows.push(Seen {
                 nodes: [a, b],
-                conflict: sync.conflict.clone(),
+                conflict: sync.conflict,
                 prefer: row.prefer,
                 clock_error: pair.clock_error,
             });
@@ -243,7 +245,8 @@ impl Session<'_> {
             clock_error = clock_error.max(row.clock_error);
         }
         let places = order_of_winners(systems.len(), &wins);
-        let list: Vec<Edit> = nodes.iter().map(|node| edits.edit(node, nodes, place(node), &places)).collect();
+        let list: Vec<Edit> =
+            nodes.iter().map(|node| edits.edit(node, nodes, place(node), &places)).collect();
         let order = ranks(&list, window.unwrap_or(0), clock_error);
         for node in nodes {
             if let Some(field) = edits.asks.get(*node) {
@@ -397,7 +400,13 @@ impl Session<'_> {
     }
 
     /// The fields of a record that is going to be made come from its source.
-    pub(super) fn note_origins(&self, overlay: &mut Overlay, key: &Key, source: &Key, fields: &[(FieldId, FieldId)]) {
+    pub(super) fn note_origins(
+        &self,
+        overlay: &mut Overlay,
+        key: &Key,
+        source: &Key,
+        fields: &[(FieldId, FieldId)],
+    ) {
         for (field, from) in fields {
             let beginning = (source.0, source.1.clone(), *from);
             let origin = overlay.origins.get(&beginning).cloned();
@@ -447,7 +456,8 @@ impl Edits {
 
     fn edit(&self, node: &Node, all: &[&Node], system: usize, places: &[usize]) -> Edit {
         let later = self.below.get(node);
-        let below = later.into_iter().flatten().filter_map(|other| all.iter().position(|known| *known == other));
+        let below =
+            later.into_iter().flatten().filter_map(|other| all.iter().position(|known| *known == other));
         Edit {
             when: self.when.get(node).copied().flatten(),
             place: places.get(system).copied().unwrap_or(usize::MAX),

@@ -73,7 +73,12 @@ impl Session<'_> {
     }
 
     /// Both records of a pair, or `None` with the pair's fate decided.
-    pub(super) fn sides(&self, id: SyncId, work: &Work, draft: &mut Draft) -> EngineResult<Option<(&Record, &Record)>> {
+    pub(super) fn sides(
+        &self,
+        id: SyncId,
+        work: &Work,
+        draft: &mut Draft,
+    ) -> EngineResult<Option<(&Record, &Record)>> {
         let sync = self.sync(id)?;
         let Some(arm) = sync.arms.get(work.arm) else { return Ok(None) };
         let (left_id, right_id) =

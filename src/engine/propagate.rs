@@ -116,7 +116,7 @@ impl Session<'_> {
             rule: if item.forward { "follows, forward only" } else { "follows" }.to_owned(),
             conflict: false,
             loses_edit: false,
-via: None,
+            via: None,
         };
         Some(Op {
             kind: OpKind::Update,

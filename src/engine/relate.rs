@@ -287,7 +287,7 @@ impl Session<'_> {
                     rule: "associated on the other side".to_owned(),
                     conflict: false,
                     loses_edit: false,
-via: None,
+                    via: None,
                 };
                 if !step.add {
                     op.associations.insert(text, BTreeSet::new());

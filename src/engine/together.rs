@@ -4,6 +4,7 @@
 //! The pairs and their bases stay those of each sync. What one pair comes to is laid over its records (`overlay`) and is
 //! what the next pair merges; a record that is going to be made is there for the other syncs as if it existed.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::{Draft, Work};
@@ -86,9 +87,8 @@ impl Session<'_> {
             let Some(sync) = self.plan().sync(id) else { continue };
             let mut objects: BTreeSet<ObjectId> = sync.arms.iter().map(|arm| arm.right).collect();
             objects.insert(sync.left);
-            let lists = |object: &ObjectId| {
-                self.shape(*object).is_ok_and(|shape| shape.kind == SystemKind::Salesnav)
-            };
+            let lists =
+                |object: &ObjectId| self.shape(*object).is_ok_and(|shape| shape.kind == SystemKind::Salesnav);
             if objects.iter().any(lists) {
                 alone.push(vec![id]);
                 continue;
@@ -278,9 +278,9 @@ impl Session<'_> {
         while let Some(key) = queue.pop() {
             for (id, work) in self.works(&joint.group, &key)? {
                 let pairs = joint.pairs.entry(id).or_default();
-                if !pairs.contains_key(&work.link.id) {
+                if let Entry::Vacant(free) = pairs.entry(work.link.id) {
                     queue.extend(ends(self.sync(id)?, &work).into_iter().flatten());
-                    pairs.insert(work.link.id, work);
+                    free.insert(work);
                 }
             }
         }
@@ -289,11 +289,8 @@ impl Session<'_> {
 
     /// What each pair comes to by itself: most of them to nothing, and are not looked at again.
     fn look_first(&mut self, joint: &mut Joint) -> EngineResult<()> {
-        let all: Vec<Number> = joint
-            .pairs
-            .iter()
-            .flat_map(|(id, pairs)| pairs.keys().map(|number| (*id, *number)))
-            .collect();
+        let all: Vec<Number> =
+            joint.pairs.iter().flat_map(|(id, pairs)| pairs.keys().map(|number| (*id, *number))).collect();
         for number in all {
             let outcome = self.outcome(joint, number)?;
             if !outcome.writes.is_empty() {

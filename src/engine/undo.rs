@@ -382,7 +382,7 @@ impl Session<'_> {
             rule: "undo".to_owned(),
             conflict: false,
             loses_edit: false,
-via: None,
+            via: None,
         })
     }
 

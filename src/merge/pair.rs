@@ -214,13 +214,11 @@ impl Merger<'_, '_> {
     fn called(&self, pair: &Pair<'_>, arm: &Arm, row: &Row, call: Option<&Call>) -> Verdict {
         match call {
             Some(Call::From(side, rule)) => Verdict::Write(side.other(), rule, Edits::One),
-            Some(Call::Hold(why)) if !self.program.consistent(self.context, row, arm, pair.left, pair.right) => {
+            Some(Call::Hold(why))
+                if !self.program.consistent(self.context, row, arm, pair.left, pair.right) =>
+            {
                 let (left, right) = (value_of(pair, row, Side::Left), value_of(pair, row, Side::Right));
-                Verdict::Hold(
-                    Side::Left,
-                    CONFLICT,
-                    format!("{why}: {}", self.both(pair.arm, &left, &right)),
-                )
+                Verdict::Hold(Side::Left, CONFLICT, format!("{why}: {}", self.both(pair.arm, &left, &right)))
             }
             _ => Verdict::Nothing,
         }

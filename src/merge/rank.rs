@@ -58,7 +58,8 @@ pub fn ranks(edits: &[Edit], window: i64, clock_error: i64) -> Vec<Rank> {
 /// The best of the edits, and those that it was in conflict with.
 fn best(edits: &[Edit], able: &[usize], window: i64) -> Option<(usize, Vec<usize>)> {
     let edit = |index: &usize| edits.get(*index);
-    let latest = able.iter().filter_map(edit).filter_map(|edit| edit.when).max_by_key(|when| (when.1, when.0));
+    let latest =
+        able.iter().filter_map(edit).filter_map(|edit| edit.when).max_by_key(|when| (when.1, when.0));
     let near = |index: &&usize| match (edit(index).and_then(|edit| edit.when), latest) {
         (Some((_, to)), Some((from, _))) => from.0.saturating_sub(to.0) <= window,
         _ => true,

@@ -8,5 +8,6 @@
     reason = "a test may stop at the first surprise"
 )]
 
+mod crash;
 mod edits;
 mod support;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 use twinmap::sandbox::Config;
@@ -45,7 +46,8 @@ pub const THIRD: &str = "sync portals: hubspot.company <-> hubspot_eu.company {
   guard: creates 100, updates 100, deletes 0, blanks 100
   map {
     name <-> name
-    domain <-> domain
+    domain -> domain on create
+    domain <- domain on create
     phone <-> phone may blank
     city <-> city
   }
@@ -83,8 +85,12 @@ impl World {
         let clock = SimClock::real();
         let size = Size { companies: 0, contacts: 0, deals: 0 };
         let start = |seed| start_at(&Config { size, seed, ..Config::default() }, clock.clone()).unwrap();
-        let world =
-            World { near: start(1), far: start(2), clock: clock.clone(), folder: tempfile::tempdir().unwrap() };
+        let world = World {
+            near: start(1),
+            far: start(2),
+            clock: clock.clone(),
+            folder: tempfile::tempdir().unwrap(),
+        };
         for running in [&world.near.hubspot, &world.far.hubspot] {
             ask(running, "POST", "/_sandbox/settings", Some(&json!({ "search_lag_ms": 0 })));
         }
@@ -103,8 +109,22 @@ impl World {
         std::fs::write(world.path("twinmap.toml"), config).unwrap();
         std::fs::create_dir_all(world.path("mappings")).unwrap();
         world.map(syncs);
-        let pulled = world.run(&["schema", "pull"]);
-        assert_eq!(pulled.status.code(), Some(0), "{}", told(&pulled));
+        // The same seeds give the same schemas: they are pulled once.
+        static PULLED: OnceLock<Vec<(String, Vec<u8>)>> = OnceLock::new();
+        let files = PULLED.get_or_init(|| {
+            let pulled = world.run(&["schema", "pull"]);
+            assert_eq!(pulled.status.code(), Some(0), "{}", told(&pulled));
+            let folder = world.path("schema/sandbox");
+            let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+            let mut names: Vec<String> =
+                names.map(|name| format!("schema/sandbox/{}", name.to_string_lossy())).collect();
+            names.push("twinmap.lock".to_owned());
+            names.into_iter().map(|name| (name.clone(), std::fs::read(world.path(&name)).unwrap())).collect()
+        });
+        std::fs::create_dir_all(world.path("schema/sandbox")).unwrap();
+        for (name, text) in files {
+            std::fs::write(world.path(name), text).unwrap();
+        }
         world
     }
 
@@ -174,6 +194,23 @@ impl World {
             running.log.stats().values().filter_map(|kinds| kinds.get("mutations")).sum()
         };
         count(&self.near) + count(&self.far)
+    }
+
+    /// Replaces the fault rules of all three.
+    pub fn faults(&self, rules: &Value) {
+        for endpoint in [&self.near.hubspot, &self.far.hubspot] {
+            ask(endpoint, "POST", "/_sandbox/faults", Some(rules));
+        }
+    }
+
+    /// How many answers are held back.
+    pub fn delayed(&self) -> u64 {
+        let count = |endpoint: &Endpoint| {
+            let told = ask(endpoint, "GET", "/_sandbox/faults", None);
+            let all = told["happened"].as_array().unwrap_or_else(|| panic!("{told}")).iter();
+            all.filter_map(|one| one[1].as_u64()).sum::<u64>()
+        };
+        count(&self.near.hubspot) + count(&self.far.hubspot)
     }
 
     fn end(&self, at: At) -> &Endpoint {
