@@ -108,33 +108,40 @@ impl Session<'_> {
         })
     }
 
-    /// Calls that an apply will make: batches of writes, their read-backs, and the reading before them.
+    /// Calls that an apply will make: batches of writes, their read-backs, and what it took to come here, which an
+    /// apply does once more.
     fn cost(&self, draft: &Draft) -> BTreeMap<String, Cost> {
         // As `execute` groups them.
         let mut groups: BTreeMap<(ObjectId, u8, SyncId, &str), usize> = BTreeMap::new();
         for op in &draft.ops {
             *groups.entry((op.object, stage(op.kind), op.sync, op.key.as_str())).or_default() += 1;
         }
-        let mut cost: BTreeMap<String, Cost> = BTreeMap::new();
+        let reading = super::run::calls(self.deps).into_iter().filter(|(_, calls)| *calls > 0);
+        let mut cost: BTreeMap<String, Cost> =
+            reading.map(|(system, calls)| (system, Cost { calls })).collect();
         for ((object, stage, ..), count) in groups {
-            let kind = self.shape(object).map(|shape| shape.kind).unwrap_or(SystemKind::Salesforce);
-            cost.entry(self.system_name(object).to_owned()).or_default().calls += calls(kind, stage, count);
+            let Ok(shape) = self.shape(object) else { continue };
+            let calls = calls(shape.kind, shape.associations.len(), stage, count);
+            cost.entry(self.system_name(object).to_owned()).or_default().calls += calls;
         }
         cost
     }
 }
 
-/// Writes of one kind and their read-backs. What a write meets (a stamp that moved, a refused item) costs more.
-fn calls(kind: SystemKind, stage: u8, count: usize) -> u64 {
+/// Writes of one kind and their read-backs, with a call for each kind of association that is read along. What a write
+/// meets (a stamp that moved, a refused item) costs more.
+fn calls(kind: SystemKind, associations: usize, stage: u8, count: usize) -> u64 {
     let batches = |size: usize| count.div_ceil(size);
     let calls = match (kind, stage) {
-        (SystemKind::Hubspot, CREATE | UPDATE) => 2 * batches(100),
+        (SystemKind::Hubspot, CREATE) => batches(100) * (2 + associations),
+        // Read back with the history of what was written.
+        (SystemKind::Hubspot, UPDATE) => batches(100) * (1 + associations) + batches(50),
         (SystemKind::Hubspot, _) => batches(100),
         // A job is made, filled, closed, asked for once and read twice.
-        (_, CREATE) if count >= MANY_CREATES => 6 * batches(LARGE_BATCH) + batches(2_000),
-        (_, CREATE) => 2 * batches(200),
+        (_, CREATE) if count >= MANY_CREATES => batches(LARGE_BATCH) * (6 + associations) + batches(2_000),
+        (_, CREATE) => batches(200) * (2 + associations),
         // Updates have preconditions and go by 25 in a composite.
-        (_, UPDATE) => batches(25) + batches(200),
+        (_, UPDATE) => batches(25) + batches(200) * (1 + associations),
         _ => batches(200),
     };
     calls as u64

@@ -174,9 +174,10 @@ impl ChangeSet {
         self.changes.is_empty() && self.activities.iter().all(|item| item.due.is_empty() && item.attach == 0)
     }
 
-    /// Names this change set in an approval.
+    /// Names this change set in an approval: what is done, not what it costs.
     pub fn hash(&self) -> String {
-        let text = serde_json::to_string(self).unwrap_or_default();
+        let free = ChangeSet { cost: BTreeMap::new(), ..self.clone() };
+        let text = serde_json::to_string(&free).unwrap_or_default();
         blake3::hash(text.as_bytes()).to_hex().chars().take(16).collect()
     }
 }

@@ -9,6 +9,7 @@
 )]
 
 mod answers;
+mod cost;
 mod crash;
 mod cycle;
 mod files;
