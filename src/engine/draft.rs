@@ -70,8 +70,7 @@ impl Session<'_> {
                 self.skip(id, *object, &RecordId::new(entry.id), "waiting", &detail, draft)?;
             }
             for (_, record) in self.unsettled.iter().filter(|(at, _)| at == object) {
-                let detail =
-                    "a request of an earlier run may still land: two minutes after it, a run decides";
+                let detail = "a request of an earlier run may still land: 2 minutes after it (a bulk job: 14) a run decides";
                 self.skip(id, *object, record, "waiting", detail, draft)?;
             }
         }

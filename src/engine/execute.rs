@@ -20,10 +20,12 @@ use crate::state::Intent;
 use crate::value::{Millis, Value};
 
 /// After the client has given up on a request, it may still land for this long.
-const LANDING: i64 = 60_000;
+pub const LANDING: i64 = 60_000;
 /// From here on creates in Salesforce go out in large batches, which its connector makes jobs of.
 pub const MANY_CREATES: usize = 2_000;
 pub const LARGE_BATCH: usize = 10_000;
+/// A job works on when nobody waits for it any more; its connector ends one that takes longer than ten minutes.
+const JOB: i64 = 12 * 60_000;
 
 pub const CREATE: u8 = 0;
 pub const UPDATE: u8 = 1;
@@ -291,6 +293,7 @@ impl Session<'_> {
 
     fn journal(&self, sending: &[Sending]) -> EngineResult<()> {
         let now = self.now();
+        let job = if sending.len() >= MANY_CREATES { JOB } else { 0 };
         let mut intents = Vec::new();
         for item in sending {
             let create = item.op.kind == OpKind::Create;
@@ -306,7 +309,7 @@ impl Session<'_> {
                 record: item.record.as_ref().map(ToString::to_string).unwrap_or_default(),
                 payload: self.payload(&item.op)?,
                 issued: now,
-                until: now.plus(self.options.timeout + LANDING),
+                until: now.plus(job + self.options.timeout + LANDING),
             });
         }
         Ok(self.store().atomically(|store| store.add_intents(&intents))?)

@@ -4,6 +4,7 @@
 //! merged afresh. Still on its way, maybe: its records are left alone in this run.
 
 use super::error::{EngineError, EngineResult};
+use super::execute::LANDING;
 use super::landed::stored_as;
 use super::ops::{AT_SERVER, Op, OpKind, Ref};
 use super::session::{Session, object_on};
@@ -135,6 +136,8 @@ impl Session<'_> {
         let limit = self.issued_there(intent, op)?.0 + (intent.until.0 - intent.issued.0);
         let limit = Millis(limit - self.systems.server_time(self.shape(op.object)?.system, Millis(0)).0);
         let crashed = runs.iter().any(|run| run.id == intent.run && run.ended.is_none());
+        // What was given longer than a request is a job: it does not die with its run.
+        let crashed = crashed && intent.until.0 - intent.issued.0 <= self.options.timeout + LANDING;
         // When it died nobody knows, but that was before this run began; the request may have been under way for long.
         let until = if crashed { limit.min(self.started.plus(ORPHAN)) } else { limit };
         if idempotent || self.ablation().no_quiesce || self.now() > until {

@@ -65,6 +65,44 @@ fn kills_at_different_moments_leave_no_duplicate_and_no_half_linked_record() {
     }
 }
 
+/// A job of the Bulk API works on when its client is dead: the next runs wait for it, and make nothing twice.
+#[test]
+fn a_job_that_outlives_its_run_is_waited_for() {
+    let world = World::new(40, 6_000, 0);
+    let tell = |path: &str, body: serde_json::Value| {
+        crate::support::ask(&world.sandbox.salesforce, "POST", path, Some(&body));
+    };
+    tell("/_sandbox/settings", serde_json::json!({ "bulk_ms": 3_600_000 }));
+    let mut child = world
+        .command(&["apply", "--auto-approve"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let closed = || {
+        let path = "/services/data/v60.0/jobs/ingest";
+        let jobs = crate::support::ask(&world.sandbox.salesforce, "GET", path, None);
+        jobs["records"].as_array().is_some_and(|all| all.iter().any(|job| job["state"] == "InProgress"))
+    };
+    while !closed() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended without a job");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let made = || world.query("SELECT Id FROM Contact").len();
+    let before = made();
+    let waiting = world.run(&["run"]);
+    assert_eq!(waiting.status.code(), Some(3), "{}", err(&waiting));
+    assert_eq!(made(), before, "nothing is made beside the job");
+    tell("/_sandbox/clock", serde_json::json!({ "advance_ms": 3_700_000 }));
+    for _ in 0..2 {
+        let run = world.run(&["run"]);
+        assert_eq!(run.status.code(), Some(0), "{}", err(&run));
+    }
+    is_whole(&world, "a job outlived its run");
+}
+
 fn signal(child: &Child, name: &str) {
     assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
 }
