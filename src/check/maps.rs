@@ -249,7 +249,9 @@ pub fn source_values_are_mapped<'a>(ctx: &mut Ctx<'a, '_>, map: &ValueMap<'a>) {
             .map(|option| option.value.as_str())
             .collect();
         let free = is_text(&field.ty);
-        if free || !missing.is_empty() {
+        // A row whose value does not exist was most likely meant for one that is missing here.
+        let misspelt = map.rows.iter().filter(|row| ctx.said_within(row.span)).count();
+        if free || missing.len() > misspelt {
             ctx.say(wording::unmapped_values(map.name.span, &map.name.text, &path(end), &missing, free));
             return;
         }

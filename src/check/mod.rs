@@ -5,6 +5,7 @@
 
 mod accounts;
 mod conditions;
+mod converters;
 mod exprs;
 mod fit;
 mod flows;

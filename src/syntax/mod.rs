@@ -11,6 +11,7 @@ mod grammar;
 mod items;
 pub mod outline;
 mod plain;
+mod sync;
 mod tokens;
 
 pub use items::{parse, parse_file};

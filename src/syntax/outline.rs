@@ -4,6 +4,8 @@
 //! several lines. A line that opens a new item inside a block ends every open block (a `}` was forgotten), so a
 //! mistake stays where it was made. Never fails; deliberately knows nothing of what statements mean.
 
+use std::collections::BTreeSet;
+
 use crate::diag::errors::text as wording;
 use crate::diag::{Code, Diagnostic};
 use crate::source::{FileId, MAX_NESTING, Span};
@@ -43,6 +45,8 @@ pub struct Outline {
     pub comments: Vec<Comment>,
     /// Each `}` that closes nothing.
     pub strays: Vec<Span>,
+    /// Where heads end that lack only their `{`: they are read nevertheless.
+    pub without_brace: BTreeSet<u32>,
     pub diagnostics: Vec<Diagnostic>,
 }
 
@@ -169,7 +173,11 @@ impl Scanner<'_> {
         let end = self.statement();
         let text = self.text.get(start..end).unwrap_or("").trim_end();
         let span = self.span(start, start + text.len());
-        let block = (self.peek() == Some(b'{')).then(|| self.block(depth, span));
+        let block = if self.peek() == Some(b'{') {
+            Some(self.block(depth, span))
+        } else {
+            self.lacks_brace(depth, span).then(|| self.block_without_brace(depth, span))
+        };
         Node { span, block, doc }
     }
 
@@ -196,6 +204,50 @@ impl Scanner<'_> {
         }
         if depth == 0 {
             self.misplaced = None;
+        }
+        Block { nodes, span: self.span(open, self.at) }
+    }
+
+    /// The head of an item or of a block inside one, without its `{` but with lines that stand deeper below it.
+    fn lacks_brace(&self, depth: usize, head: Span) -> bool {
+        if !matches!(self.peek(), Some(b'\n' | b'#')) || depth >= MAX_NESTING {
+            return false;
+        }
+        let text = self.text.get(head.start as usize..head.end as usize).unwrap_or("");
+        let word_end = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(text.len());
+        let (word, rest) = text.split_at(word_end);
+        let opens = if depth == 0 {
+            ITEM_WORDS.contains(&word) && rest.starts_with([' ', '\t', ':'])
+        } else {
+            ["map", "route"].contains(&word) && rest.chars().all(|c| c == ' ' || c.is_ascii_alphanumeric())
+        };
+        let indent = |line: &str| line.len() - line.trim_start().len();
+        let start = self
+            .text
+            .get(..head.start as usize)
+            .map_or(0, |before| before.rfind('\n').map_or(0, |at| at + 1));
+        let own = indent(self.text.get(start..).unwrap_or(""));
+        let below = self.text.get(self.line_end(self.at)..).unwrap_or("");
+        let next = below.lines().find(|line| !line.trim().is_empty());
+        opens && next.is_some_and(|line| indent(line) > own && !line.trim_start().starts_with('}'))
+    }
+
+    /// Reads on as if the `{` were there: what stands below is the block's.
+    fn block_without_brace(&mut self, depth: usize, head: Span) -> Block {
+        let open = self.at;
+        let end = head.end as usize;
+        let said = |found: &Diagnostic| {
+            let at = found.primary.span;
+            at.start >= head.start && at.end <= head.end
+        };
+        // What is wrong with the head may have hidden the brace.
+        if !self.outline.diagnostics.iter().rev().take(8).any(said) {
+            self.outline.diagnostics.push(wording::missing_brace(self.span(end.saturating_sub(1), end)));
+            self.outline.without_brace.insert(head.end);
+        }
+        let nodes = self.nodes(depth + 1, Some(head));
+        if self.peek() == Some(b'}') {
+            self.at += 1;
         }
         Block { nodes, span: self.span(open, self.at) }
     }
@@ -285,6 +337,17 @@ impl Scanner<'_> {
             }
         }
         let end = start + self.text.get(start..self.at).unwrap_or("").trim_end().len();
+        // A brace at the end of the line was meant for the block.
+        let swallowed = self.text.get(start + 1..self.at).unwrap_or("");
+        let brace = swallowed.rfind(['{', '}']).filter(|at| {
+            let behind = swallowed.get(at + 1..).unwrap_or("").trim_start();
+            behind.is_empty() || behind.starts_with('#')
+        });
+        let brace = brace.map(|at| start + 1 + at);
+        let end = brace.map_or(end, |at| {
+            self.at = at;
+            start + self.text.get(start..at).unwrap_or("").trim_end().len()
+        });
         self.outline.diagnostics.push(wording::unclosed_text(self.span(start, end)));
     }
 }

@@ -182,7 +182,7 @@ impl<'t> Scan<'t> {
 mod tests {
     use super::super::build::{Builder, Parts};
     use super::super::grammar::Rule;
-    use super::super::{blocks, items};
+    use super::super::{blocks, sync};
     use super::*;
     use crate::source::FileId;
 
@@ -237,7 +237,7 @@ mod tests {
         for text in LINES {
             let piece = Piece { file: FileId(0), text, start: 7 };
             let by_grammar = piece.parse(Rule::row).ok().map(|pair| {
-                items::row_parts(&mut Builder { piece, diagnostics: &mut Vec::new() }, Parts::of(pair))
+                sync::row_parts(&mut Builder { piece, diagnostics: &mut Vec::new() }, Parts::of(pair))
             });
             if let Some(read) = row(piece) {
                 plain += 1;

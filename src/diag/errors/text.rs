@@ -35,6 +35,12 @@ pub fn unclosed_list(open: Span) -> Diagnostic {
     Diagnostic::new(Code::E101, open, "a list is not closed").here("opened here").help("close it with `]`")
 }
 
+pub fn missing_brace(span: Span) -> Diagnostic {
+    Diagnostic::new(Code::E101, span, "this line ends too early: `{` is missing")
+        .here("expected `{` behind this")
+        .help("put `{` at the end of the line")
+}
+
 pub fn stray_brace(span: Span) -> Diagnostic {
     Diagnostic::new(Code::E101, span, "a `}` without a block to close").here("nothing is open here")
 }
