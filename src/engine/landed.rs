@@ -52,7 +52,7 @@ impl Session<'_> {
         };
         let mut differs = false;
         let mut ledger = Vec::new();
-        let mut others: BTreeMap<(SyncId, i64), Link> = BTreeMap::new();
+        let mut others: BTreeMap<i64, Link> = BTreeMap::new();
         for sent in &op.fields {
             let (kept, stored_other) = self.kept(op, sent, back);
             differs |= stored_other;
@@ -66,10 +66,17 @@ impl Session<'_> {
                 };
                 let at = match &sent.via {
                     None => Some(&mut link),
-                    Some(via) => self.other_link(via, id, &mut others)?,
+                    Some(via) => match self.other_link(via, id)? {
+                        Some(found) if found.id == link.id => Some(&mut link),
+                        found => found.map(|found| others.entry(found.id).or_insert(found)),
+                    },
                 };
                 if let Some(at) = at {
                     at.bases.rows.insert(row.clone(), pair);
+                    match &sent.undone {
+                        Some(value) => at.bases.undone.insert(row.clone(), value.clone()),
+                        None => at.bases.undone.remove(row),
+                    };
                 }
             }
             if sent.loses_edit {
@@ -125,21 +132,12 @@ impl Session<'_> {
     }
 
     /// The link of another sync that a field travelled through.
-    fn other_link<'l>(
-        &self,
-        via: &Via,
-        id: &RecordId,
-        known: &'l mut BTreeMap<(SyncId, i64), Link>,
-    ) -> EngineResult<Option<&'l mut Link>> {
-        let found = if via.link > 0 {
-            self.store().link(via.link)?
-        } else {
-            let Some(source) = self.resolve(&via.source)? else { return Ok(None) };
-            self.pair_of(via.sync, via.arm, via.side, (id, &source))?
-        };
-        let Some(link) = found else { return Ok(None) };
-        let key = (via.sync, link.id);
-        Ok(Some(known.entry(key).or_insert(link)))
+    fn other_link(&self, via: &Via, id: &RecordId) -> EngineResult<Option<Link>> {
+        if via.link > 0 {
+            return Ok(self.store().link(via.link)?);
+        }
+        let Some(source) = self.resolve(&via.source)? else { return Ok(None) };
+        self.pair_of(via.sync, via.arm, via.side, (id, &source))
     }
 
     /// The pair of `id` on `side` and `source` on the other one, made when neither has a partner; `None` = one has.

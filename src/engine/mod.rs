@@ -12,6 +12,8 @@ mod draft;
 mod error;
 mod execute;
 mod fetch;
+mod joint;
+mod kin;
 mod landed;
 mod likeness;
 pub mod linkedin;

@@ -95,6 +95,9 @@ pub struct Sent {
     /// The pair that it travels through, when that is another than the operation's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub via: Option<Box<Via>>,
+    /// The value of an earlier write that this one takes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undone: Option<Value>,
 }
 
 /// A pair of another sync that shares a record with an operation: one write of a record brings what all syncs ask for.

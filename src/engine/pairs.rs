@@ -424,6 +424,7 @@ impl Session<'_> {
             conflict: write.conflict,
             loses_edit: write.loses_edit,
             via: None,
+            undone: None,
         }
     }
 

@@ -129,8 +129,11 @@ impl Session<'_> {
         }
         let mut bases = work.link.bases.clone();
         match self.asked_rows() {
-            Some(rows) => bases.rows.retain(|row, _| !rows.contains(row)),
-            None => bases.rows.clear(),
+            Some(rows) => {
+                bases.rows.retain(|row, _| !rows.contains(row));
+                bases.undone.retain(|row, _| !rows.contains(row));
+            }
+            None => (bases.rows, bases.undone) = Default::default(),
         }
         Cow::Owned(bases)
     }

@@ -117,6 +117,7 @@ impl Session<'_> {
             conflict: false,
             loses_edit: false,
             via: None,
+            undone: None,
         };
         Some(Op {
             kind: OpKind::Update,

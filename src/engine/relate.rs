@@ -288,6 +288,7 @@ impl Session<'_> {
                     conflict: false,
                     loses_edit: false,
                     via: None,
+                    undone: None,
                 };
                 if !step.add {
                     op.associations.insert(text, BTreeSet::new());

@@ -10,17 +10,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::draft::{Draft, Work};
 use super::error::EngineResult;
 use super::fetch::Dirty;
-use super::ops::{Op, OpKind, Ref, Sent, Via};
-use super::overlay::{Laid, Overlay};
-use super::pairs::Stamps;
+use super::ops::Ref;
+use super::overlay::Overlay;
 use super::session::{Session, object_on};
-use crate::interp::same;
 use crate::merge::PairOutcome;
 use crate::plan::ir::{ObjectId, Side, Sync, SyncId};
-use crate::record::{Life, Record, RecordId};
-use crate::schema::SystemKind;
-use crate::state::{Bases, Link, LinkState};
-use crate::value::{Millis, Value};
+use crate::record::{Record, RecordId};
+use crate::value::Value;
 
 /// A record of an object.
 pub type Key = (ObjectId, RecordId);
@@ -43,7 +39,7 @@ pub(super) struct Joint {
     pub made: BTreeMap<Key, usize>,
     pub overlay: Overlay,
     /// What each pair came to before anything was laid over its records.
-    first: BTreeMap<Number, PairOutcome>,
+    pub first: BTreeMap<Number, PairOutcome>,
 }
 
 impl Joint {
@@ -60,16 +56,16 @@ pub struct Coming {
     pub right: Ref,
 }
 
-fn reference(text: &str) -> Ref {
+pub(super) fn reference(text: &str) -> Ref {
     Ref::parse_new(text).unwrap_or_else(|| Ref::Known(RecordId::new(text)))
 }
 
-fn is_new(id: &RecordId) -> bool {
+pub(super) fn is_new(id: &RecordId) -> bool {
     Ref::parse_new(id.as_str()).is_some()
 }
 
 /// Both ends of a pair.
-fn ends(sync: &Sync, work: &Work) -> Option<[Key; 2]> {
+pub(super) fn ends(sync: &Sync, work: &Work) -> Option<[Key; 2]> {
     let arm = sync.arms.get(work.arm)?;
     Some([
         (sync.left, RecordId::new(work.link.left.as_str())),
@@ -78,86 +74,6 @@ fn ends(sync: &Sync, work: &Work) -> Option<[Key; 2]> {
 }
 
 impl Session<'_> {
-    /// The chosen syncs in the plan's order; those that share objects of three systems or more stand together. Lists of
-    /// Sales Navigator hold no fields that travel on.
-    pub(super) fn find_groups(&self) -> Vec<Vec<SyncId>> {
-        let mut groups: Vec<(BTreeSet<ObjectId>, Vec<SyncId>)> = Vec::new();
-        let mut alone: Vec<Vec<SyncId>> = Vec::new();
-        for id in self.chosen() {
-            let Some(sync) = self.plan().sync(id) else { continue };
-            let mut objects: BTreeSet<ObjectId> = sync.arms.iter().map(|arm| arm.right).collect();
-            objects.insert(sync.left);
-            let lists =
-                |object: &ObjectId| self.shape(*object).is_ok_and(|shape| shape.kind == SystemKind::Salesnav);
-            if objects.iter().any(lists) {
-                alone.push(vec![id]);
-                continue;
-            }
-            let mut ids = vec![id];
-            groups.retain(|(known, members)| {
-                let apart = known.is_disjoint(&objects);
-                if !apart {
-                    objects.extend(known.iter().copied());
-                    ids.extend(members.iter().copied());
-                }
-                apart
-            });
-            groups.push((objects, ids));
-        }
-        for (objects, mut ids) in groups {
-            let systems: BTreeSet<_> =
-                objects.iter().filter_map(|object| self.plan().object(*object)).map(|at| at.system).collect();
-            if systems.len() > 2 {
-                ids.sort_by_key(|id| self.plan().sync(*id).map(|sync| sync.name.as_str()));
-                alone.push(ids);
-            } else {
-                alone.extend(ids.into_iter().map(|id| vec![id]));
-            }
-        }
-        alone.sort_by_key(|ids| ids.iter().min().copied());
-        alone
-    }
-
-    /// The group of a sync that shares objects with others; empty for one that stands alone.
-    pub(super) fn group_of(&self, id: SyncId) -> Vec<SyncId> {
-        let found = self.groups.iter().find(|group| group.len() > 1 && group.contains(&id));
-        found.cloned().unwrap_or_default()
-    }
-
-    pub(super) fn is_shared(&self, id: SyncId) -> bool {
-        self.groups.iter().any(|group| group.len() > 1 && group.contains(&id))
-    }
-
-    /// Where records of an object stand in the syncs of a group.
-    fn seats(&self, group: &[SyncId], object: ObjectId) -> Vec<(SyncId, usize, Side)> {
-        let mut seats = Vec::new();
-        for id in group {
-            let Some(sync) = self.plan().sync(*id) else { continue };
-            if sync.left == object {
-                seats.push((*id, 0, Side::Left));
-            }
-            let arms = sync.arms.iter().enumerate().filter(|(_, arm)| arm.right == object);
-            seats.extend(arms.map(|(arm, _)| (*id, arm, Side::Right)));
-        }
-        seats
-    }
-
-    /// The live pairs of a record in the syncs of a group.
-    fn works(&self, group: &[SyncId], (object, record): &Key) -> EngineResult<Vec<(SyncId, Work)>> {
-        let mut works = Vec::new();
-        if is_new(record) {
-            return Ok(works);
-        }
-        for (id, arm, side) in self.seats(group, *object) {
-            let link = self.link_on(id, arm, side, record.as_str())?;
-            let Some(link) = link.filter(|link| link.state == LinkState::Live) else { continue };
-            let place = |arm: &crate::plan::ir::Arm| self.object_name(arm.right) == link.arm;
-            let arm = self.sync(id)?.arms.iter().position(place).unwrap_or(arm);
-            works.push((id, Work { link, arm }));
-        }
-        Ok(works)
-    }
-
     pub(super) async fn draft_together(
         &mut self,
         group: &[SyncId],
@@ -407,305 +323,9 @@ impl Session<'_> {
         let at = self.plan().object(object)?.fields.iter().position(|field| field.name == name)?;
         u32::try_from(at).ok().map(crate::plan::ir::FieldId)
     }
-
-    /// The match keys of a record that is going to be made, in the syncs that do not make it.
-    fn note_keys(&mut self, group: &[SyncId], by: SyncId, (object, id): &Key) -> EngineResult<()> {
-        let mut keys = Vec::new();
-        for (sync, arm, side) in self.seats(group, *object) {
-            let arms = if side == Side::Left { 0..self.sync(sync)?.arms.len() } else { arm..arm + 1 };
-            let Some(record) = self.world.get(*object, id).filter(|_| sync != by) else { continue };
-            for arm in arms {
-                for rule in self.rules(sync, arm)? {
-                    let key = self.key(sync, arm, rule, side, record)?;
-                    keys.extend(key.map(|key| (sync, arm, rule, side, key)));
-                }
-            }
-        }
-        for key in keys {
-            self.made_keys.entry(key).or_default().insert(id.clone());
-        }
-        Ok(())
-    }
-
-    /// Records with this key that another sync is going to make and that have no partner here yet.
-    pub(super) fn made_with_key(
-        &self,
-        sync: SyncId,
-        arm: usize,
-        rule: usize,
-        side: Side,
-        key: &str,
-    ) -> EngineResult<Vec<String>> {
-        let found = self.made_keys.get(&(sync, arm, rule, side, key.to_owned()));
-        let Some(found) = found else { return Ok(Vec::new()) };
-        let (here, there) =
-            (object_at(self.sync(sync)?, arm, side), object_at(self.sync(sync)?, arm, side.other()));
-        let free = |id: &&RecordId| {
-            let kin = self.kin.get(&(here, (*id).clone()));
-            !kin.into_iter().flatten().any(|(object, _)| *object == there)
-        };
-        Ok(found.iter().filter(free).map(ToString::to_string).collect())
-    }
-
-    /// Every record that the pairs of a group know to be the same thing.
-    pub(super) fn thing(&self, group: &[SyncId], key: &Key) -> EngineResult<BTreeSet<Key>> {
-        let (mut queue, mut seen) = (vec![key.clone()], BTreeSet::new());
-        while let Some(key) = queue.pop() {
-            if !seen.insert(key.clone()) {
-                continue;
-            }
-            for (id, work) in self.works(group, &key)? {
-                queue.extend(ends(self.sync(id)?, &work).into_iter().flatten());
-            }
-            queue.extend(self.kin.get(&key).into_iter().flatten().cloned());
-        }
-        Ok(seen)
-    }
-
-    /// The record of another object that other syncs know to be the same thing.
-    pub(super) fn same_thing(
-        &self,
-        sync: SyncId,
-        arm: usize,
-        side: Side,
-        (here, there): (ObjectId, ObjectId),
-        id: &RecordId,
-    ) -> EngineResult<Option<super::matching::Found>> {
-        let group = self.group_of(sync);
-        if group.is_empty() {
-            return Ok(None);
-        }
-        let seen = self.thing(&group, &(here, id.clone()))?;
-        let others: Vec<String> =
-            seen.iter().filter(|(object, _)| *object == there).map(|(_, id)| id.to_string()).collect();
-        if others.is_empty() {
-            return Ok(None);
-        }
-        self.judge(sync, arm, side, (here, there), id, &[], &others).map(Some)
-    }
-
-    /// A new pair: remembered at once, or for the time of this draft when one of its records is still to be made.
-    pub(super) fn pair_up(
-        &mut self,
-        id: SyncId,
-        arm: usize,
-        left: &RecordId,
-        right: &RecordId,
-        known: usize,
-    ) -> EngineResult<Link> {
-        if !is_new(left) && !is_new(right) {
-            return self.new_link(id, arm, left.as_str(), right.as_str(), "matched");
-        }
-        let sync = self.sync(id)?;
-        let both = [(sync.left, left.clone()), (object_at(sync, arm, Side::Right), right.clone())];
-        let [a, b] = both;
-        self.kin.entry(a.clone()).or_default().insert(b.clone());
-        self.kin.entry(b).or_default().insert(a);
-        Ok(Link {
-            id: -1 - i64::try_from(known).unwrap_or(0),
-            sync: sync.name.clone(),
-            left: left.to_string(),
-            arm: self.place(id, arm, Side::Right)?.to_owned(),
-            right: right.to_string(),
-            state: LinkState::Live,
-            reason: "matched".to_owned(),
-            left_stamp: None,
-            right_stamp: None,
-            bases: Bases::default(),
-            run: self.run.clone(),
-            at: self.now(),
-        })
-    }
-
-    /// Remembers what agrees as it stands, and says what is held or left alone.
-    fn keep_joint(&self, joint: &Joint, draft: &mut Draft) -> EngineResult<()> {
-        self.in_one_commit(|| {
-            for (number, first) in &joint.first {
-                let Some(work) = joint.work(*number) else { continue };
-                let touched = ends(self.sync(number.0)?, work)
-                    .into_iter()
-                    .flatten()
-                    .any(|key| joint.overlay.real.contains_key(&key));
-                if !touched && !joint.overlay.stirred.contains(number) {
-                    let quiet = first.writes.is_empty() && first.held.is_empty() && !first.absent;
-                    let stamps = if quiet { Stamps::Taken } else { Stamps::Left };
-                    self.keep_agreed(number.0, work, &first.settled, stamps)?;
-                    self.keep_told(number.0, work, first, draft)?;
-                    continue;
-                }
-                self.keep_agreed(number.0, work, &first.settled, Stamps::Left)?;
-                self.keep_told(number.0, work, &self.outcome(joint, *number)?, draft)?;
-            }
-            Ok(())
-        })
-    }
-
-    /// One operation for each record that something was laid over.
-    fn write_joint(&self, joint: &Joint, draft: &mut Draft) -> EngineResult<()> {
-        let mut by_record: BTreeMap<Key, Vec<&Laid>> = BTreeMap::new();
-        for ((object, record, field), laid) in &joint.overlay.laid {
-            let key = (*object, record.clone());
-            let before = joint.overlay.real.get(&key).and_then(|real| real.slot(field.index()));
-            if before.is_none_or(|before| !same(before, &laid.write.after)) {
-                by_record.entry(key).or_default().push(laid);
-            }
-        }
-        for (key, all) in by_record {
-            match joint.made.get(&key) {
-                Some(place) => {
-                    for laid in all {
-                        let Some(sent) = self.laid(joint, &key, laid)? else { continue };
-                        let Some(op) = draft.ops.get_mut(*place) else { continue };
-                        op.fields.retain(|known| known.field != sent.field);
-                        op.fields.push(sent);
-                    }
-                }
-                None => draft.ops.extend(self.joint_update(joint, &key, &all)?),
-            }
-        }
-        for (id, pairs) in &joint.pairs {
-            for (_, work) in pairs.range(..0) {
-                draft.coming.push(Coming {
-                    sync: *id,
-                    arm: work.arm,
-                    left: reference(&work.link.left),
-                    right: reference(&work.link.right),
-                });
-            }
-        }
-        Ok(())
-    }
-
-    /// A field of an operation with the pair that it travels through.
-    fn laid(&self, joint: &Joint, key: &Key, laid: &Laid) -> EngineResult<Option<Sent>> {
-        let (id, _) = laid.pair;
-        let Some(work) = joint.work(laid.pair) else { return Ok(None) };
-        let side = laid.write.side;
-        let Some([left, right]) = ends(self.sync(id)?, work) else { return Ok(None) };
-        let from = if side == Side::Left { right } else { left };
-        let real = |key: &Key, field: crate::plan::ir::FieldId| {
-            let record = joint.overlay.real.get(key).or_else(|| self.world.get(key.0, &key.1));
-            record.and_then(|record| record.slot(field.index())).cloned().unwrap_or(Value::Null)
-        };
-        let mut sent = self.sent(id, work.arm, &laid.write);
-        sent.before = match joint.made.contains_key(key) {
-            true => Value::Null,
-            false => real(key, laid.write.field),
-        };
-        if let Some(field) = laid.write.source {
-            sent.source = real(&from, field);
-        }
-        sent.rule.clone_from(&laid.rule);
-        (sent.conflict, sent.loses_edit) = (laid.conflict, laid.loses_edit);
-        let source = reference(from.1.as_str());
-        sent.via = Some(Box::new(Via { sync: id, arm: work.arm, side, source, link: work.link.id.max(0) }));
-        Ok(Some(sent))
-    }
-
-    fn joint_update(&self, joint: &Joint, key: &Key, all: &[&Laid]) -> EngineResult<Option<Op>> {
-        let stamp = |key: &Key| -> Option<Millis> {
-            let record = joint.overlay.real.get(key).or_else(|| self.world.get(key.0, &key.1));
-            record.and_then(|record| record.modified)
-        };
-        let mut fields = Vec::new();
-        for laid in all {
-            fields.extend(self.laid(joint, key, laid)?);
-        }
-        // The operation is that of the first pair; what comes through others says so.
-        let first = fields.iter().filter_map(|sent| sent.via.clone());
-        let place = |via: &Via| joint.group.iter().position(|id| *id == via.sync);
-        let Some(own) = first.min_by_key(|via| (place(via), via.link, via.source.clone())) else {
-            return Ok(None);
-        };
-        for sent in &mut fields {
-            if sent.via.as_deref() == Some(&*own) {
-                sent.via = None;
-            }
-        }
-        let sync = self.sync(own.sync)?;
-        let from = object_at(sync, own.arm, own.side.other());
-        Ok(Some(Op {
-            kind: OpKind::Update,
-            sync: own.sync,
-            arm: own.arm,
-            side: own.side,
-            object: key.0,
-            record: Ref::Known(key.1.clone()),
-            source_stamp: match &own.source {
-                Ref::Known(id) => stamp(&(from, id.clone())),
-                Ref::New { .. } => None,
-            },
-            source: own.source,
-            link: own.link,
-            fields,
-            associations: BTreeMap::new(),
-            to: None,
-            key: String::new(),
-            association: String::new(),
-            from: None,
-            unique: None,
-            stamp: stamp(key),
-            reason: "changed".to_owned(),
-        }))
-    }
-
-    /// The records are again what was read.
-    fn lift(&mut self, joint: &Joint, draft: &mut Draft) {
-        for ((object, _), record) in &joint.overlay.real {
-            self.world.put(*object, record.clone());
-        }
-        for (object, id) in joint.made.keys() {
-            self.world.forget(*object, id);
-        }
-        draft.unfinished.retain(|(_, id)| !is_new(id));
-        for skip in &mut draft.skips {
-            if let Some(new) = Ref::parse_new(&skip.record) {
-                skip.record = new.words();
-            }
-        }
-    }
-
-    /// After a write: what the pairs of the record agree on now, with the writes of this run that came before.
-    pub(super) fn agree_around(&self, op: &Op, id: &RecordId) -> EngineResult<()> {
-        let group = self.group_of(op.sync);
-        if group.is_empty() || !matches!(op.kind, OpKind::Create | OpKind::Update) {
-            return Ok(());
-        }
-        for (sync, work) in self.works(&group, &(op.object, id.clone()))? {
-            self.agree_on(sync, &work)?;
-        }
-        Ok(())
-    }
-
-    fn agree_on(&self, id: SyncId, work: &Work) -> EngineResult<()> {
-        let Some([left, right]) = ends(self.sync(id)?, work) else { return Ok(()) };
-        let found = self.world.get(left.0, &left.1).zip(self.world.get(right.0, &right.1));
-        let Some((left, right)) = found.filter(|(a, b)| a.life == Life::Live && b.life == Life::Live) else {
-            return Ok(());
-        };
-        let outcome = self.merged(id, work, (left, right), None)?;
-        self.keep_agreed(id, work, &outcome.settled, Stamps::Left)
-    }
-
-    /// Links records that were both made by now, or one of them.
-    pub(super) fn link_coming(&self, draft: &Draft) -> EngineResult<()> {
-        self.in_one_commit(|| {
-            for coming in &draft.coming {
-                let (Some(left), Some(right)) = (self.resolve(&coming.left)?, self.resolve(&coming.right)?)
-                else {
-                    continue;
-                };
-                let link = self.pair_of(coming.sync, coming.arm, Side::Right, (&right, &left))?;
-                if let Some(link) = link {
-                    self.agree_on(coming.sync, &Work { link, arm: coming.arm })?;
-                }
-            }
-            Ok(())
-        })
-    }
 }
 
-fn object_at(sync: &Sync, arm: usize, side: Side) -> ObjectId {
+pub(super) fn object_at(sync: &Sync, arm: usize, side: Side) -> ObjectId {
     sync.arms.get(arm).map_or(sync.left, |arm| object_on(sync, arm, side))
 }
 

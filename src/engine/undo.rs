@@ -12,7 +12,7 @@ use super::error::{EngineError, EngineResult};
 use super::landed::stored_as;
 use super::linkedin::settle::is_writeback;
 use super::linkedin::undo::{Written, is_made};
-use super::ops::{Op, OpKind, Ref, Sent};
+use super::ops::{Op, OpKind, Ref, Sent, Via};
 use super::report::{RunOutcome, RunReport};
 use super::run::{calls, run_id};
 use super::session::{Deps, Options, Session};
@@ -349,7 +349,11 @@ impl Session<'_> {
                     left_alone.push(self.alone(&way.op, &id, &field, why));
                     continue;
                 }
-                let sent = self.sent_back(&way, &field, now)?;
+                let mut sent = self.sent_back(&way, &field, now)?;
+                let own = undone.as_ref().unwrap_or(&way.op);
+                if sent.via.as_deref() == Some(&own_pair(own)) {
+                    sent.via = None;
+                }
                 let op = undone.get_or_insert_with(|| Op {
                     record: Ref::Known(id.clone()),
                     fields: Vec::new(),
@@ -369,9 +373,17 @@ impl Session<'_> {
     /// nothing changed there.
     fn sent_back(&self, way: &Back, field: &str, now: Value) -> EngineResult<Sent> {
         let original = way.op.fields.iter().find(|sent| sent.field == field);
-        let link = self.store().link(way.op.link)?;
+        let via = original.and_then(|sent| sent.via.as_deref().cloned()).unwrap_or_else(|| own_pair(&way.op));
+        let link = match via.link {
+            0 => {
+                let source = self.resolve(&via.source)?;
+                let found = source.map(|id| self.link_on(via.sync, via.arm, via.side.other(), id.as_str()));
+                found.transpose()?.flatten()
+            }
+            number => self.store().link(number)?,
+        };
         let base = way.row.as_ref().and_then(|row| link.as_ref()?.bases.rows.get(row));
-        let agreed = base.map(|(left, right)| if way.op.side == Side::Right { left } else { right }.clone());
+        let agreed = base.map(|(left, right)| if via.side == Side::Right { left } else { right }.clone());
         Ok(Sent {
             row: way.row.clone(),
             field: field.to_owned(),
@@ -382,7 +394,8 @@ impl Session<'_> {
             rule: "undo".to_owned(),
             conflict: false,
             loses_edit: false,
-            via: None,
+            via: Some(Box::new(via)),
+            undone: Some(way.expected.clone()),
         })
     }
 
@@ -418,4 +431,9 @@ impl Session<'_> {
         }
         Ok(())
     }
+}
+
+/// The pair that an operation itself belongs to.
+fn own_pair(op: &Op) -> Via {
+    Via { sync: op.sync, arm: op.arm, side: op.side, source: op.source.clone(), link: op.link }
 }

@@ -36,6 +36,12 @@ pub struct Pair<'a> {
     pub calls: Option<&'a BTreeMap<String, Call>>,
 }
 
+impl Pair<'_> {
+    fn undone(&self, row: &Row) -> Option<&Value> {
+        self.bases?.undone.get(&row.id)
+    }
+}
+
 /// What is to become of a row, decided among all systems that share its field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Call {
@@ -188,6 +194,10 @@ impl Merger<'_, '_> {
         }
         match self.program.transfer(self.context, row, arm, to, source, Some(target)) {
             RowValue::Value(value) if same(&value, &current) => Verdict::Settled,
+            // Taken back by a person: it stays so until the source has another one.
+            RowValue::Value(value) if pair.undone(row).is_some_and(|undone| same(undone, &value)) => {
+                Verdict::Nothing
+            }
             RowValue::Value(value) => {
                 if transfer.if_empty && !current.is_blank() || value.is_blank() && !transfer.may_blank {
                     return Verdict::Settled;

@@ -17,6 +17,9 @@ pub struct Bases {
     /// Association text -> ids at its left end.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub associations: BTreeMap<String, BTreeSet<String>>,
+    /// Row id -> the value that a person had taken back: it is not written again, another one is.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub undone: BTreeMap<String, Value>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

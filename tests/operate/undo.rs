@@ -98,3 +98,38 @@ fn undo_archives_what_the_run_made_unless_somebody_touched_it() {
     let next = world.json(0, &["run"]);
     assert_eq!(next["counts"]["created"], 0);
 }
+
+/// Of a field that only one side writes: what was taken back is not written again, until the source has another value.
+#[test]
+fn undo_stands_for_a_one_way_field_until_its_source_changes() {
+    let world = World::new();
+    world.json(0, &["run"]);
+    let (company, account) = world.pair("companies");
+    let revenue = |world: &World| world.company(&company, "annualrevenue")["annualrevenue"].clone();
+    world.edit_row("Account", &account, json!({ "AnnualRevenue": 1000 }));
+    world.json(0, &["run"]);
+    assert_eq!(revenue(&world), "1000");
+    world.edit_row("Account", &account, json!({ "AnnualRevenue": 2000 }));
+    let run = world.json(0, &["run"])["run"].as_str().unwrap().to_owned();
+    assert_eq!(revenue(&world), "2000");
+    assert_eq!(world.json(0, &["undo", &run, "--yes"])["counts"]["updated"], 1);
+    assert_eq!(revenue(&world), "1000");
+    // Other fields of the pair still travel.
+    world.edit_row("Account", &account, json!({ "BillingCity": "Turin" }));
+    let next = world.json(0, &["run"]);
+    assert_eq!(next["counts"]["updated"], 1, "{next}");
+    assert_eq!(revenue(&world), "1000");
+    assert_eq!(world.company(&company, "city")["city"], "Turin");
+    assert_eq!(world.json(0, &["run", "--full"])["counts"]["updated"], 0);
+
+    world.edit_row("Account", &account, json!({ "AnnualRevenue": 3000 }));
+    world.json(0, &["run"]);
+    assert_eq!(revenue(&world), "3000");
+    // Asked for by name, a value is written whatever was taken back.
+    world.edit_row("Account", &account, json!({ "AnnualRevenue": 4000 }));
+    let run = world.json(0, &["run"])["run"].as_str().unwrap().to_owned();
+    world.json(0, &["undo", &run, "--yes"]);
+    assert_eq!(revenue(&world), "3000");
+    world.json(0, &["backfill", "companies", "--field", "annualrevenue"]);
+    assert_eq!(revenue(&world), "4000");
+}
