@@ -89,6 +89,7 @@ pub fn drive(
             if everything {
                 set.activities = nav.due().await?;
             }
+            tell_pauses(app, nav.deps, &set);
             Ok(Done::Planned(Box::new(set)))
         }),
         Job::Run => engage_all(app, project, plan, Tier::Write, async |nav| {
@@ -181,6 +182,21 @@ fn refuse_files(plan: &SyncPlan) -> Result<(), CliError> {
             ),
             "`twinmap plan`, `map` and `reconcile` show what would be written; connect the CRM itself to write",
         )),
+    }
+}
+
+/// A change set that needs more calls than the account has left today pauses on its way: that is said before it begins.
+fn tell_pauses(app: &App, deps: &Deps<'_>, set: &ChangeSet) {
+    for (system, remote) in deps.plan.systems.iter().zip(&deps.remotes) {
+        let needed = set.cost.get(&system.name).map_or(0, |cost| cost.calls);
+        let Some(left) = remote.and_then(|remote| remote.left_today()).filter(|left| *left < needed) else {
+            continue;
+        };
+        app.term.say(&format!(
+            "note: {} needs about {needed} calls and has {left} left today before its reserve: the run will pause \
+             (exit 8), and the next one goes on\n",
+            system.name
+        ));
     }
 }
 

@@ -195,6 +195,11 @@ impl Client {
         self.meter.borrow().calls.clone()
     }
 
+    /// Calls that writes may still make today.
+    pub fn left_today(&self) -> Option<u64> {
+        self.meter.borrow().daily.map(|daily| daily.above(WRITE_RESERVE))
+    }
+
     pub fn daily(&self) -> Option<super::limits::Daily> {
         self.meter.borrow().daily
     }

@@ -72,6 +72,12 @@ impl Daily {
         self.max > 0
             && self.max.saturating_sub(self.used).saturating_mul(100) <= self.max.saturating_mul(percent)
     }
+
+    /// Calls that are left before only `percent` of the day is.
+    pub fn above(self, percent: u64) -> u64 {
+        let left = self.max.saturating_sub(self.used);
+        left.saturating_sub(self.max.saturating_mul(percent) / 100)
+    }
 }
 
 impl Meter {
@@ -126,5 +132,7 @@ mod tests {
         assert_eq!(window.max, 171);
         assert!(Daily { used: 14_900, max: 15_000 }.below(1));
         assert!(!Daily { used: 14_000, max: 15_000 }.below(1));
+        assert_eq!(Daily { used: 70, max: 100 }.above(20), 10);
+        assert_eq!(Daily { used: 90, max: 100 }.above(20), 0);
     }
 }

@@ -194,4 +194,8 @@ impl Remote for Account {
     fn calls(&self) -> BTreeMap<String, u64> {
         self.remote().calls()
     }
+
+    fn left_today(&self) -> Option<u64> {
+        self.remote().left_today()
+    }
 }

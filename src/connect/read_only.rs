@@ -29,6 +29,10 @@ impl<R: Remote> Remote for ReadOnly<R> {
     fn calls(&self) -> BTreeMap<String, u64> {
         self.0.calls()
     }
+
+    fn left_today(&self) -> Option<u64> {
+        self.0.left_today()
+    }
 }
 
 impl<R: Navigator> Navigator for ReadOnly<R> {

@@ -22,6 +22,12 @@ pub trait Remote {
 
     /// API calls made so far, by limit class (`api`, `search`, `daily`, ...).
     fn calls(&self) -> std::collections::BTreeMap<String, u64>;
+
+    /// Calls of the account's day that writes may still make before its reserve, by the last answer; `None` = no answer
+    /// has told.
+    fn left_today(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// Which fields to read, in the order of the record's slots.

@@ -1,6 +1,43 @@
 //! Bad input at the edge of a run: a clear error, the right exit code, a state that is still good.
 
-use crate::support::{World, err};
+use serde_json::json;
+
+use crate::support::{World, ask, err};
+
+/// The account's day is nearly used up: writes leave a fifth of it, the run pauses, and the next one goes on.
+#[test]
+fn a_day_that_is_used_up_pauses_the_run_and_the_plan_says_so_before() {
+    let world = World::new(60, 0, 0);
+    let day = |remaining: u64| {
+        let day = json!({ "daily": { "max": 100, "remaining": remaining } });
+        ask(&world.sandbox.salesforce, "POST", "/_sandbox/settings", Some(&day));
+    };
+    day(100);
+    let plan = world.run(&["plan"]);
+    assert_eq!(plan.status.code(), Some(0), "{}", err(&plan));
+    assert!(!err(&plan).contains("will pause"), "{}", err(&plan));
+    day(21);
+    let plan = world.run(&["plan"]);
+    assert!(
+        err(&plan).contains("salesforce needs about") && err(&plan).contains("will pause (exit 8)"),
+        "{}",
+        err(&plan)
+    );
+    // What is left goes to reading; the writes wait.
+    day(21);
+    let writes = world.writes();
+    let paused = world.run(&["run"]);
+    assert_eq!(paused.status.code(), Some(8), "{}", err(&paused));
+    assert!(err(&paused).contains("reserve") && err(&paused).contains("help:"), "{}", err(&paused));
+    let accounts = || world.query("SELECT Id FROM Account").len();
+    let before = accounts();
+    day(100);
+    let resumed = world.run(&["run"]);
+    assert_eq!(resumed.status.code(), Some(0), "{}", err(&resumed));
+    assert!(accounts() > before && world.writes() > writes);
+    let done = world.json(&["plan", "--format", "json"]);
+    assert_eq!(done["changes"], json!([]), "nothing was lost on the way");
+}
 
 #[test]
 fn a_wrong_token_is_exit_4_and_is_never_printed() {

@@ -134,8 +134,8 @@ fn every_ablation_is_noticed() {
 }
 
 /// A world in which new records and edits on both sides wait for one run.
-fn prepared() -> Sim {
-    let sim = Sim::new(Chance::scripted(vec![0, 0, 1]), Some(Faults::default()), Ablation::default(), false);
+fn prepared(faults: Faults) -> Sim {
+    let sim = Sim::new(Chance::scripted(vec![0, 0, 1]), Some(faults), Ablation::default(), false);
     let (company, account) = {
         let mut world = sim.world.borrow_mut();
         world.now += 60_000;
@@ -159,7 +159,7 @@ fn a_crash_at_any_call_or_commit_is_recovered() {
     let mut tried = 0;
     for commits in [false, true] {
         for boundary in 0.. {
-            let sim = prepared();
+            let sim = prepared(Faults::default());
             {
                 let mut world = sim.world.borrow_mut();
                 if commits {
@@ -179,6 +179,54 @@ fn a_crash_at_any_call_or_commit_is_recovered() {
         }
     }
     assert!(tried > 60, "only {tried} boundaries");
+}
+
+#[test]
+fn a_process_that_lost_the_state_at_any_call_does_no_harm() {
+    let mut tried = 0;
+    for calls in 0.. {
+        let sim = prepared(Faults { takeover: true, ..Faults::default() });
+        let both = sim.contend(calls);
+        sim.settle().and_then(|()| oracle::judge(&sim)).unwrap_or_else(|why| {
+            panic!("another process takes the state over after {calls} calls: {why}");
+        });
+        if !both {
+            break;
+        }
+        tried += 1;
+    }
+    assert!(tried > 20, "only {tried} boundaries");
+}
+
+/// I19: what becomes of the other records is the same with and without one that the CRM refuses.
+#[test]
+fn a_record_that_always_fails_changes_nothing_for_the_others() {
+    let told = |value: &str| {
+        let sim = prepared(Faults::default());
+        {
+            let mut world = sim.world.borrow_mut();
+            let first = world.crm.live(COMPANY)[0].clone();
+            let other = world.new_record_with(COMPANY, "k7");
+            world.edit_to(COMPANY, &first, 2, value);
+            world.edit_to(COMPANY, &other, 3, "there");
+        }
+        for _ in 0..4 {
+            assert_eq!(sim.run(), End::Done);
+            sim.world.borrow_mut().now += 60_000;
+        }
+        let world = sim.world.borrow();
+        let rows = world.crm.tables.iter().flat_map(|table| table.rows.values());
+        let rows = rows.filter(|row| row.value(0) != "k1");
+        rows.map(|row| (0..row.fields.len().min(4)).map(|at| row.value(at).to_owned()).collect::<Vec<_>>())
+            .map(|mut values| {
+                values.remove(1);
+                values
+            })
+            .collect::<Vec<_>>()
+    };
+    let (sound, poisoned) = (told("fine"), told(crm::POISON));
+    assert!(sound.len() >= 8, "{sound:?}");
+    assert_eq!(sound, poisoned);
 }
 
 /// An answer that leaves out the look-up of a contact says nothing of its account, and no feed tells of the change again.

@@ -19,6 +19,7 @@ pub fn judge(sim: &Sim) -> Result<(), String> {
     if let Some(first) = world.violations.first() {
         return Err(first.clone());
     }
+    journal(sim)?;
     let rows = ledger(sim);
     let lost: BTreeSet<String> =
         rows.iter().filter_map(|row| row.lost.as_str()).map(|text| payload(text).to_owned()).collect();
@@ -37,6 +38,19 @@ pub fn judge(sim: &Sim) -> Result<(), String> {
     }
     edits(sim, &world, &lost, &last)?;
     decisions(sim, &world, &rows)
+}
+
+/// Every operation has come to an outcome, and nothing was taken out of the journal.
+fn journal(sim: &Sim) -> Result<(), String> {
+    let store = sim.store();
+    let open: Vec<String> = store.open_intents().unwrap().into_iter().map(|open| open.intent.op).collect();
+    if !open.is_empty() {
+        return Err(format!("I10 operations without an outcome: {open:?}"));
+    }
+    match store.broken_chain().unwrap() {
+        Some(op) => Err(format!("I10 the journal's chain breaks at {op}")),
+        None => Ok(()),
+    }
 }
 
 fn ledger(sim: &Sim) -> Vec<LedgerRow> {

@@ -245,15 +245,18 @@ impl Sim {
     }
 
     /// Two processes on one state: the second takes it over while the first one stands still, and the first goes on
-    /// without knowing it. What it had sent is answered by then, or lands within ten seconds.
-    fn contend(&self, calls: u32) {
+    /// without knowing it. What it had sent is answered by then, or lands within ten seconds. False = the first one ended
+    /// before it stood still.
+    pub fn contend(&self, calls: u32) -> bool {
         self.begin();
         let name = self.shared.as_deref();
         let former = self.store();
+        let mut both = false;
         self.with_run(0, &former, |mut one| {
             if self.turn(one.as_mut(), 0, Some(calls)).is_some() {
                 return;
             }
+            both = true;
             let store = opened(name, &self.commits);
             *self.store.borrow_mut() = Rc::clone(&store);
             {
@@ -276,6 +279,7 @@ impl Sim {
             });
         });
         self.world.borrow_mut().pauses = [None; 2];
+        both
     }
 
     /// People and the engine, with everything that may go wrong.
@@ -314,8 +318,12 @@ impl Sim {
                 second.then(|| world.chance.below(50))
             };
             match second {
-                Some(calls) => self.contend(calls),
-                None => drop(self.run()),
+                Some(calls) => {
+                    self.contend(calls);
+                }
+                None => {
+                    self.run();
+                }
             }
         }
     }

@@ -238,6 +238,10 @@ impl World {
                 if &**object == "company" && &*field.name == "note" {
                     self.violations.push("I8 a one-way field is written at its source".to_owned());
                 }
+                let own = matches!(&*field.name, "twinmap_id" | "Twinmap_Id__c" | "scope");
+                if own && matches!(item.kind, WriteKind::Update { .. }) {
+                    self.violations.push(format!("I15 {} is no row of the mapping", field.name));
+                }
                 if value.is_blank() && &*field.name != "AccountId" {
                     self.violations.push(format!("I16 {} is cleared", field.name));
                 }

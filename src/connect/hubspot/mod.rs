@@ -152,4 +152,8 @@ impl Remote for HubSpot {
     fn calls(&self) -> BTreeMap<String, u64> {
         self.client.calls()
     }
+
+    fn left_today(&self) -> Option<u64> {
+        self.client.left_today()
+    }
 }

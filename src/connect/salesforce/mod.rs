@@ -131,4 +131,8 @@ impl Remote for Salesforce {
     fn calls(&self) -> BTreeMap<String, u64> {
         self.client.calls()
     }
+
+    fn left_today(&self) -> Option<u64> {
+        self.client.left_today()
+    }
 }
