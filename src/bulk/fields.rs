@@ -3,6 +3,8 @@
 //! Invariant: the whole text is valid JSON when this succeeds. Of a field that stands twice the last one counts, and it
 //! is told: readers of JSON do not agree on which one does.
 
+use std::borrow::Cow;
+
 use super::shape::Shape;
 use super::walk::{Scan, Wrong};
 use crate::plan::ir::Object;
@@ -76,6 +78,13 @@ impl Keys {
                 ("id", Place::Id),
                 ("properties", Place::Properties),
                 ("results", Place::Page),
+                ("archived", Place::Gone),
+            ],
+            SystemKind::File => &[
+                ("id", Place::Id),
+                ("Id", Place::Id),
+                ("results", Place::Page),
+                ("records", Place::Page),
                 ("archived", Place::Gone),
             ],
             _ => &[
@@ -183,7 +192,7 @@ fn slot<'a>(index: u32, raw: Raw<'a>, found: &mut Found<'a>) {
 }
 
 /// Passes the bracket of an object; whether it has members.
-fn opens(scan: &mut Scan<'_>) -> Result<bool, Wrong> {
+pub fn opens(scan: &mut Scan<'_>) -> Result<bool, Wrong> {
     if scan.byte() != b'{' {
         return Err(scan.wrong("a record (a JSON object) is expected"));
     }
@@ -207,6 +216,29 @@ fn within<'a>(raw: Raw<'a>, path: &str) -> Option<Raw<'a>> {
     };
     let found = member(text, head)?;
     rest.map_or(Some(found), |rest| within(found, rest))
+}
+
+/// An id's text, which may be a text or a number.
+pub fn bare(raw: Raw<'_>) -> Cow<'_, str> {
+    match raw {
+        Raw::Plain(text) => Cow::Borrowed(text),
+        Raw::Other(text) if text.starts_with(|c: char| c == '-' || c.is_ascii_digit()) => Cow::Borrowed(text),
+        Raw::Escaped(json) => Cow::Owned(serde_json::from_str(json).unwrap_or_default()),
+        Raw::Null | Raw::Other(_) => Cow::Borrowed(""),
+    }
+}
+
+/// The `type` in Salesforce's `attributes`, which are valid JSON.
+pub fn kind_of(attributes: &str) -> Option<Cow<'_, str>> {
+    match member(attributes, "type")? {
+        raw @ (Raw::Plain(_) | Raw::Escaped(_)) => Some(bare(raw)).filter(|name| !name.is_empty()),
+        Raw::Null | Raw::Other(_) => None,
+    }
+}
+
+/// The reason, with the byte counted from the start of the line.
+pub fn told(wrong: Wrong, from: usize) -> String {
+    format!("{}, at byte {}", wrong.why, wrong.at.saturating_sub(from) + 1)
 }
 
 /// A member of a valid object by its name; the last one of this name.

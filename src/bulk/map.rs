@@ -3,11 +3,9 @@
 //! Invariant: what a record would be made of is what a run would make of it; blanks are left out. A held row leaves
 //! its field out and is reported; a failed row leaves the record out.
 
-use std::borrow::Cow;
-
 use serde::Serialize;
 
-use super::fields::{Found, Keys, member};
+use super::fields::{Found, Keys, bare, kind_of, told};
 use super::straight::{Straight, Went};
 use super::walk::{Scan, Wrong};
 use crate::interp::{
@@ -305,10 +303,8 @@ impl<'p> Mapping<'p> {
     /// Which of the sources a record is, by Salesforce's `attributes`; without them the first.
     fn source_of(&self, found: &Found<'_>) -> Option<usize> {
         match found.attributes.and_then(kind_of) {
-            Some(name) if !name.is_empty() => {
-                self.sources.iter().position(|source| source.object.name == name)
-            }
-            _ => Some(0),
+            Some(name) => self.sources.iter().position(|source| source.object.name == name),
+            None => Some(0),
         }
     }
 
@@ -511,26 +507,4 @@ fn target<'p>(
 /// Nothing may stand behind a line's record.
 fn ends(scan: &Scan<'_>) -> Result<(), Wrong> {
     if scan.byte() == b'\n' { Ok(()) } else { Err(scan.wrong("more stands behind the record")) }
-}
-
-/// An id's text, which may be a text or a number.
-fn bare(raw: Raw<'_>) -> Cow<'_, str> {
-    match raw {
-        Raw::Plain(text) => Cow::Borrowed(text),
-        Raw::Other(text) if text.starts_with(|c: char| c == '-' || c.is_ascii_digit()) => Cow::Borrowed(text),
-        Raw::Escaped(json) => Cow::Owned(serde_json::from_str(json).unwrap_or_default()),
-        Raw::Null | Raw::Other(_) => Cow::Borrowed(""),
-    }
-}
-
-fn kind_of(attributes: &str) -> Option<Cow<'_, str>> {
-    match member(attributes, "type")? {
-        raw @ (Raw::Plain(_) | Raw::Escaped(_)) => Some(bare(raw)),
-        Raw::Null | Raw::Other(_) => None,
-    }
-}
-
-/// The reason, with the byte counted from the start of the line.
-fn told(wrong: Wrong, from: usize) -> String {
-    format!("{}, at byte {}", wrong.why, wrong.at.saturating_sub(from) + 1)
 }

@@ -84,18 +84,6 @@ pub fn decode_view<'a>(kind: SystemKind, ty: &FieldType, raw: Raw<'a>) -> Result
     }
 }
 
-/// Reads a value to keep from its JSON text, which is known to be valid JSON.
-pub fn decode_raw(kind: SystemKind, ty: &FieldType, raw: &str) -> Result<Value, WireError> {
-    let inner = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    let raw = match inner {
-        Some(text) if !text.as_bytes().contains(&b'\\') => Raw::Plain(text),
-        Some(_) => Raw::Escaped(raw),
-        None if raw == "null" => Raw::Null,
-        None => Raw::Other(raw),
-    };
-    decode_view(kind, ty, raw).map(View::into_value)
-}
-
 fn owned(value: &Value) -> View<'static> {
     match value {
         Value::Null => View::Null,

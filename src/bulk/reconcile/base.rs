@@ -18,16 +18,16 @@ use serde_json::value::RawValue;
 use super::blocks::{Export, Open};
 use super::digest::Rows;
 use super::index::{NONE, id_hash};
-use super::record::{Bad, Reader, bare, modified, told};
-use crate::bulk::read::Found;
-use crate::bulk::scan::{Puzzled, Scan};
+use super::record::{Bad, Reader, Work, modified, raw};
+use crate::bulk::fields::{Found, bare, opens};
+use crate::bulk::walk::Scan;
 use crate::interp::{Context, RowValue, SyncProgram};
 use crate::plan::ir::{Side as At, SyncPlan};
 use crate::record::Record;
 use crate::schema::SystemKind;
 use crate::state::{Bases, LinkState, Store};
 use crate::value::{Millis, Value};
-use crate::wire;
+use crate::wire::{self, Raw};
 
 /// Where the base comes from.
 #[derive(Debug, Clone)]
@@ -135,12 +135,22 @@ pub struct Lines<'b, 'p> {
 }
 
 impl Lines<'_, '_> {
+    /// What a thread keeps from line to line, per side.
+    pub fn work(&self) -> [Work; 2] {
+        [self.left.work(), self.right.work()]
+    }
+
     /// What a line is about; `None` = another sync's.
-    pub fn known(&self, text: &str, (at, length): (u64, u32)) -> Result<Option<Known>, Bad> {
-        if let Ok(known) = self.pair(text, Known { at, length, ..Known::default() }) {
+    pub fn known(
+        &self,
+        work: &mut [Work; 2],
+        text: &str,
+        (at, length): (u64, u32),
+    ) -> Result<Option<Known>, Bad> {
+        if let Some(known) = self.pair(work, text, Known { at, length, ..Known::default() }) {
             return Ok(Some(known));
         }
-        let line: Line<'_> = serde_json::from_str(text).map_err(|error| ("invalid-json", told(&error)))?;
+        let line: Line<'_> = serde_json::from_str(text).map_err(|error| ("invalid-json", column(&error)))?;
         let mut known = Known { at, length, ..Known::default() };
         if line.sync.is_some_and(|sync| sync != self.program.sync.name) {
             return Ok(None);
@@ -149,7 +159,7 @@ impl Lines<'_, '_> {
         match (line.left, line.right) {
             (None, None) => {
                 let side = self.side_of(line.properties.is_some())?;
-                let (hash, plain) = self.one(side, text, &mut found)?;
+                let (hash, plain) = self.one(work, side, text, &mut found)?;
                 match side {
                     At::Left => (known.left, known.plain_left) = (hash, plain),
                     At::Right => (known.right, known.plain_right) = (hash, plain),
@@ -157,11 +167,11 @@ impl Lines<'_, '_> {
             }
             (left, right) => {
                 if let Some(left) = left {
-                    (known.left, known.plain_left) = self.one(At::Left, left.get(), &mut found)?;
+                    (known.left, known.plain_left) = self.one(work, At::Left, left.get(), &mut found)?;
                 }
                 if let Some(right) = right {
                     (known.right, known.plain_right) =
-                        self.one(At::Right, right.get(), &mut Found::default())?;
+                        self.one(work, At::Right, right.get(), &mut Found::default())?;
                 }
             }
         }
@@ -169,26 +179,28 @@ impl Lines<'_, '_> {
     }
 
     /// A pair in one go; whatever is not so plain is left to others.
-    fn pair(&self, text: &str, mut known: Known) -> Result<Known, Puzzled> {
-        let [rows] = self.rows else { return Err(Puzzled) };
-        let (mut scan, mut found, mut first) = (Scan::new(text), Found::default(), true);
-        scan.open()?;
-        while let Some(key) = scan.key(first)? {
-            first = false;
-            let (side, hash, plain) = match key.inner {
-                "left" => (At::Left, &mut known.left, &mut known.plain_left),
-                "right" => (At::Right, &mut known.right, &mut known.plain_right),
-                _ => return Err(Puzzled),
+    fn pair(&self, [left, right]: &mut [Work; 2], text: &str, mut known: Known) -> Option<Known> {
+        let [rows] = self.rows else { return None };
+        let (mut scan, mut found) = (Scan::new(text), Found::default());
+        scan.space();
+        let mut over = !opens(&mut scan).ok()?;
+        while !over {
+            let key = scan.raw().ok()?;
+            scan.colon().ok()?;
+            let (side, work, hash, plain) = match key {
+                Raw::Plain("left") => (At::Left, &mut *left, &mut known.left, &mut known.plain_left),
+                Raw::Plain("right") => (At::Right, &mut *right, &mut known.right, &mut known.plain_right),
+                _ => return None,
             };
-            if *hash != 0 || !scan.at_object() {
-                return Err(Puzzled);
+            if *hash != 0 || scan.byte() != b'{' {
+                return None;
             }
-            let named = self.reader(side).within(&mut scan, &mut found)?;
+            let named = self.reader(side).within(work, &mut scan, &mut found)?;
             *hash = id_hash(self.seed, &named.id);
             *plain = rows.plain(self.seed, side, &found);
+            over = scan.closes(b'}').ok()?;
         }
-        scan.end()?;
-        if known.left == 0 || known.right == 0 { Err(Puzzled) } else { Ok(known) }
+        (scan.rest().is_empty() && known.left != 0 && known.right != 0).then_some(known)
     }
 
     fn reader(&self, side: At) -> &Reader<'_> {
@@ -209,16 +221,23 @@ impl Lines<'_, '_> {
     }
 
     /// Hashes of a record's id and texts; of an id alone, 0 for the texts.
-    fn one<'a>(&self, side: At, raw: &'a str, found: &mut Found<'a>) -> Result<(u64, u64), Bad> {
-        if !raw.starts_with('{') {
-            let id = bare(raw);
+    fn one<'a>(
+        &self,
+        [left, right]: &mut [Work; 2],
+        side: At,
+        text: &'a str,
+        found: &mut Found<'a>,
+    ) -> Result<(u64, u64), Bad> {
+        if !text.starts_with('{') {
+            let id = bare(raw(text));
             return if id.is_empty() {
                 Err(("no-record", "neither a record nor an id".to_owned()))
             } else {
                 Ok((id_hash(self.seed, &id), 0))
             };
         }
-        let named = self.reader(side).single(raw, found)?;
+        let work = if side == At::Left { left } else { right };
+        let named = self.reader(side).single(work, text, found)?;
         // Which arm a left record belongs to is not known here: the texts are those of the first.
         let rows = self.rows.get(if side == At::Left { 0 } else { named.kind });
         let plain = rows.map_or(0, |rows| rows.plain(self.seed, side, found));
@@ -226,22 +245,30 @@ impl Lines<'_, '_> {
     }
 
     /// The agreed values of a pair of `arm`.
-    pub fn agreed(&self, context: &dyn Context, arm: usize, texts: &[String], stamps: Stamps) -> Agreed {
+    pub fn agreed(
+        &self,
+        mut works: [&mut Work; 2],
+        context: &dyn Context,
+        arm: usize,
+        (texts, stamps): (&[String], Stamps),
+    ) -> Agreed {
         let mut agreed = Agreed::default();
+        let mut whole = |side: At, text: &str, agreed: &mut Agreed| {
+            let [left, right] = &mut works;
+            self.whole(if side == At::Left { left } else { right }, side, text, agreed, stamps)
+        };
         let (mut left, mut right) = (None, None);
         for text in texts {
             let Ok(line) = serde_json::from_str::<Line<'_>>(text) else { continue };
             match (line.left, line.right) {
                 (None, None) => match self.side_of(line.properties.is_some()) {
-                    Ok(At::Left) => left = self.whole(At::Left, text, &mut agreed, stamps),
-                    Ok(At::Right) => right = self.whole(At::Right, text, &mut agreed, stamps),
+                    Ok(At::Left) => left = whole(At::Left, text, &mut agreed),
+                    Ok(At::Right) => right = whole(At::Right, text, &mut agreed),
                     Err(_) => {}
                 },
                 (one, other) => {
-                    left = one.and_then(|one| self.whole(At::Left, one.get(), &mut agreed, stamps)).or(left);
-                    right = other
-                        .and_then(|other| self.whole(At::Right, other.get(), &mut agreed, stamps))
-                        .or(right);
+                    left = one.and_then(|one| whole(At::Left, one.get(), &mut agreed)).or(left);
+                    right = other.and_then(|other| whole(At::Right, other.get(), &mut agreed)).or(right);
                 }
             }
             self.values(arm, line.bases, &mut agreed);
@@ -250,13 +277,20 @@ impl Lines<'_, '_> {
         agreed
     }
 
-    fn whole(&self, side: At, raw: &str, agreed: &mut Agreed, stamps: Stamps) -> Option<Record> {
+    fn whole(
+        &self,
+        work: &mut Work,
+        side: At,
+        raw: &str,
+        agreed: &mut Agreed,
+        stamps: Stamps,
+    ) -> Option<Record> {
         if !raw.starts_with('{') {
             return None;
         }
         let mut found = Found::default();
         let reader = self.reader(side);
-        let named = reader.single(raw, &mut found).ok()?;
+        let named = reader.single(work, raw, &mut found).ok()?;
         // A value that its field can't have is no value that anybody agreed on.
         let record = reader.record(&named, &found, &mut |_, _| {});
         match (side, stamps) {
@@ -321,6 +355,13 @@ impl Lines<'_, '_> {
     }
 }
 
+/// The reason without the line, which would always be 1.
+fn column(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" at line ").next().unwrap_or("").to_owned();
+    format!("{text}, at byte {}", error.column())
+}
+
 /// What one thread reads agreed values with.
 pub enum Look {
     Nothing,
@@ -350,6 +391,7 @@ impl Look {
     pub fn agreed(
         &mut self,
         lines: &Lines<'_, '_>,
+        works: [&mut Work; 2],
         context: &dyn Context,
         arm: usize,
         (known, stamps): (&[Known], Stamps),
@@ -361,7 +403,7 @@ impl Look {
                 for known in known {
                     texts.push(open.again(known.at, known.length)?.to_owned());
                 }
-                Ok(lines.agreed(context, arm, &texts, stamps))
+                Ok(lines.agreed(works, context, arm, (&texts, stamps)))
             }
             Look::State(store) => {
                 let Some(known) = known.first() else { return Ok(Agreed::default()) };

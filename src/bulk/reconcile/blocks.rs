@@ -131,7 +131,7 @@ impl<'a> Block<'a> {
     /// Each line without its end and without the byte order mark of a file, and where it begins in the file; or how
     /// many bytes of it are UTF-8.
     pub fn texts(self) -> impl Iterator<Item = (u64, Result<&'a str, usize>)> {
-        let whole = from_utf8(self.text).ok();
+        let whole = simdutf8::basic::from_utf8(self.text).ok();
         self.lines().map(move |(at, line)| {
             // One check for all lines is quicker than one for each.
             let within = usize::try_from(at - self.at).unwrap_or(usize::MAX);

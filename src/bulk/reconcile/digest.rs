@@ -5,12 +5,13 @@
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::bulk::read::Found;
+use crate::bulk::fields::Found;
 use crate::interp::{Context, RowValue, SyncProgram};
 use crate::plan::ir::{Arm, Expr, Row, Side, Transfer};
 use crate::plan::words::visit;
 use crate::record::Record;
 use crate::value::Value;
+use crate::wire::Raw;
 
 /// Rows beyond this many can't be left out of a sum one by one.
 const MASKED: usize = 64;
@@ -124,7 +125,10 @@ impl<'p> Rows<'p> {
             // Absent and null are different things here: the merge has to see it.
             let hash = match found.slots.get(*index).copied().flatten() {
                 None => 1,
-                Some(raw) => xxh3_64_with_seed(raw.as_bytes(), seed),
+                Some(Raw::Null) => 2,
+                Some(Raw::Plain(text) | Raw::Escaped(text)) => xxh3_64_with_seed(text.as_bytes(), seed),
+                // `1` and `"1"` are different texts.
+                Some(Raw::Other(json)) => xxh3_64_with_seed(json.as_bytes(), seed ^ 1),
             };
             sum = sum.wrapping_add(mix(hash ^ (*index as u64 + 1)));
         }

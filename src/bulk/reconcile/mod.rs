@@ -219,8 +219,8 @@ impl<'p> Setup<'p> {
             worker: &|| {
                 Ok(Worker {
                     context: contexts()?,
-                    left: files.left.open()?,
-                    right: files.right.open()?,
+                    left: (files.left.open()?, self.left.work()),
+                    right: (files.right.open()?, self.right.work()),
                     base: files.base.open()?,
                 })
             },

@@ -9,10 +9,10 @@ use super::crew::Crew;
 use super::digest::{Asked, Desk, Sum};
 use super::index::{Batch, Entry, Side, flag, id_hash};
 use super::pairing::ByKey;
-use super::record::{Bad, Named, Trouble};
+use super::record::{Bad, Named, Reader, Trouble, Work};
 use super::{Contexts, Setup, Wanted};
+use crate::bulk::fields::Found;
 use crate::bulk::lines::LONGEST;
-use crate::bulk::read::Found;
 use crate::interp::{Context, FilterOutcome};
 use crate::plan::ir::{Match, Side as At};
 use crate::record::Record;
@@ -28,6 +28,7 @@ pub struct Look<'l, 'p> {
 /// What a thread has of its own.
 struct Hand<'h> {
     open: Open,
+    work: Work,
     context: Linked<'h>,
 }
 
@@ -84,10 +85,11 @@ impl Look<'_, '_> {
     ) -> io::Result<(Side, Count)> {
         let (mut side, mut count) = (Side::new(self.seed, self.setup.slots.count), Count::default());
         let mut first = 1;
+        let reader = self.reader(file);
         let crew = Crew {
             threads: self.setup.threads,
             jobs: export.blocks(),
-            worker: &|| Ok(Hand { open: export.open()?, context: (self.contexts)()? }),
+            worker: &|| Ok(Hand { open: export.open()?, work: reader.work(), context: (self.contexts)()? }),
             work,
         };
         crew.run(&mut |mut done| {
@@ -113,6 +115,10 @@ impl Look<'_, '_> {
         Ok((side, count))
     }
 
+    fn reader(&self, file: &str) -> &Reader<'_> {
+        if file == "left" { &self.setup.left } else { &self.setup.right }
+    }
+
     fn block(
         &self,
         file: &'static str,
@@ -120,8 +126,8 @@ impl Look<'_, '_> {
         number: usize,
         one: impl Fn(&Found<'_>, &Named<'_>, &dyn Context, &mut Told<'_>) -> (Entry, Vec<u64>),
     ) -> io::Result<Done<Batch>> {
-        let reader = if file == "left" { &self.setup.left } else { &self.setup.right };
-        let Hand { open, context } = hand;
+        let reader = self.reader(file);
+        let Hand { open, work, context } = hand;
         let block = open.block(number)?;
         let mut done: Done<Batch> = Done { bytes: block.length(), ..Done::default() };
         let mut found = Found::default();
@@ -137,7 +143,7 @@ impl Look<'_, '_> {
                 }
             };
             let (batch, told) = (&mut done.found, &mut done.trouble);
-            reader.line(text, &mut found, &mut |within, length, read| match read {
+            reader.line(work, text, &mut found, &mut |within, length, read| match read {
                 Err(bad) => told.push(trouble(file, line, None, bad)),
                 Ok((named, found)) => {
                     let id = &*named.id;
@@ -147,10 +153,12 @@ impl Look<'_, '_> {
                         told.push(wrong);
                     };
                     let (mut entry, keys) = one(found, &named, context, &mut wrong);
-                    if let Some(key) = named.twice {
+                    if let Some(index) = named.twice {
                         let detail = "the key stands there twice; the last one counts".to_owned();
                         let mut twice = trouble(file, line, Some(id), ("key-twice", detail));
-                        twice.field = Some(key.to_owned());
+                        let kind = reader.kinds.get(named.kind);
+                        let field = kind.and_then(|kind| kind.object.fields.get(index));
+                        twice.field = field.map(|field| field.name.clone());
                         told.push(twice);
                     }
                     entry.flags |= if named.gone { flag::GONE } else { 0 };
@@ -345,8 +353,8 @@ pub fn base(
     let crew = Crew {
         threads,
         jobs: export.blocks(),
-        worker: &|| export.open(),
-        work: &|open: &mut Open, number| base_block(open, number, lines),
+        worker: &|| Ok((export.open()?, lines.work())),
+        work: &|(open, work): &mut (Open, [Work; 2]), number| base_block(open, work, number, lines),
     };
     crew.run(&mut |mut done: Done<Vec<(u64, Known)>>| {
         for (line, known) in &done.found {
@@ -369,7 +377,12 @@ pub fn base(
     Ok((base, count))
 }
 
-fn base_block(open: &mut Open, number: usize, lines: &Lines<'_, '_>) -> io::Result<Done<Vec<(u64, Known)>>> {
+fn base_block(
+    open: &mut Open,
+    work: &mut [Work; 2],
+    number: usize,
+    lines: &Lines<'_, '_>,
+) -> io::Result<Done<Vec<(u64, Known)>>> {
     let block = open.block(number)?;
     let mut done: Done<Vec<(u64, Known)>> = Done { bytes: block.length(), ..Done::default() };
     for (at, text) in block.texts() {
@@ -379,7 +392,7 @@ fn base_block(open: &mut Open, number: usize, lines: &Lines<'_, '_>) -> io::Resu
             if text.trim_ascii_start().is_empty() {
                 return Ok(None);
             }
-            lines.known(text, (at, u32::try_from(text.len()).unwrap_or(u32::MAX)))
+            lines.known(work, text, (at, u32::try_from(text.len()).unwrap_or(u32::MAX)))
         });
         match read {
             Ok(Some(known)) => done.found.push((line, known)),

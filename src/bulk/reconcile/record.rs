@@ -7,15 +7,15 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
-use serde_json::value::RawValue;
 
-use crate::bulk::read::{Found, Keys};
-use crate::bulk::scan::{Puzzled, Scan};
+use crate::bulk::fields::{Found, Keys, bare, kind_of, told};
+use crate::bulk::walk::{Scan, Wrong};
 use crate::plan::ir::{Object, ObjectId, SyncPlan};
 use crate::record::{HistoryEntry, Life, Record, RecordId};
 use crate::schema::SystemKind;
 use crate::value::Millis;
-use crate::wire;
+use crate::view::View;
+use crate::wire::{self, Raw};
 
 /// What is wrong with a line, record or field of one of the files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -46,6 +46,7 @@ pub type Bad = (&'static str, String);
 pub struct Kind<'p> {
     pub id: ObjectId,
     pub object: &'p Object,
+    /// As it is before any record was seen.
     keys: Keys,
 }
 
@@ -55,13 +56,18 @@ pub struct Reader<'p> {
     pub system: SystemKind,
 }
 
+/// What a thread keeps from record to record: the order of keys as it saw it, per object of a side.
+pub struct Work {
+    keys: Vec<Keys>,
+}
+
 /// A record's name and kind; its fields are in the [`Found`] that it was read into.
 pub struct Named<'a> {
     pub id: Cow<'a, str>,
     pub kind: usize,
     pub gone: bool,
-    /// A field's key that stands there twice.
-    pub twice: Option<&'a str>,
+    /// Index of a field whose key stands there twice.
+    pub twice: Option<usize>,
 }
 
 impl<'p> Reader<'p> {
@@ -69,54 +75,70 @@ impl<'p> Reader<'p> {
         let kind = |id: &ObjectId| {
             let object = plan.object(*id)?;
             let system = plan.system(object.system)?.kind;
-            Some(Kind { id: *id, object, keys: Keys::new(system, object) })
+            let all: Vec<usize> = (0..object.fields.len()).collect();
+            Some(Kind { id: *id, object, keys: Keys::new(system, object, &all) })
         };
         let kinds = objects.iter().map(kind).collect::<Option<Vec<_>>>()?;
-        let system = kinds.first()?.keys.kind();
+        let system = plan.system(kinds.first()?.object.system)?.kind;
         Some(Reader { kinds, system })
     }
 
+    pub fn work(&self) -> Work {
+        Work { keys: self.kinds.iter().map(|kind| kind.keys.clone()).collect() }
+    }
+
     /// Every record of a line: the line itself, or those of a page. Each with its place in the text.
-    pub fn line<'a>(&self, text: &'a str, found: &mut Found<'a>, each: &mut Each<'_, 'a>) {
-        let Some(first) = self.kinds.first() else { return };
-        if let Err(error) = first.keys.read(text, found) {
-            return each(0, 0, Err(("invalid-json", told(&error))));
+    pub fn line<'a>(&self, work: &mut Work, text: &'a str, found: &mut Found<'a>, each: &mut Each<'_, 'a>) {
+        if let Err(bad) = first(work, text, found) {
+            return each(0, 0, Err(bad));
         }
         let shaped = self.system == SystemKind::Hubspot && found.properties;
         let Some(page) = found.page.filter(|page| page.starts_with('[') && !shaped) else {
-            let named = self.name(text, found);
+            let named = self.name(work, text, found);
             return each(0, text.len(), named.map(|named| (named, &*found)));
         };
-        let rows: Vec<&'a RawValue> = match serde_json::from_str(page) {
-            Ok(rows) => rows,
-            Err(error) => return each(0, 0, Err(("invalid-json", told(&error)))),
-        };
-        for row in rows {
-            let row: &'a str = row.get();
-            let at = (row.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
-            let named = match first.keys.read(row, found) {
-                Ok(()) => self.name(row, found),
-                Err(error) => Err(("invalid-json", told(&error))),
-            };
-            each(at, row.len(), named.map(|named| (named, &*found)));
+        let before = (page.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
+        let mut scan = Scan::new(page);
+        scan.pass(1);
+        scan.space();
+        // What was read before is valid: only an empty list ends here at once.
+        let mut over = scan.byte() == b']';
+        while !over {
+            let from = scan.at();
+            if scan.value().is_err() {
+                return;
+            }
+            let row = scan.since(from);
+            let named = first(work, row, found).and_then(|()| self.name(work, row, found));
+            each(before + from, row.len(), named.map(|named| (named, &*found)));
+            over = scan.closes(b']').unwrap_or(true);
         }
     }
 
     /// The record at which `scan` stands, of a side that has one object.
-    pub fn within<'a>(&self, scan: &mut Scan<'a>, found: &mut Found<'a>) -> Result<Named<'a>, Puzzled> {
-        let [only] = self.kinds.as_slice() else { return Err(Puzzled) };
-        only.keys.object(scan, found)?;
-        self.name("", found).map_err(|_| Puzzled)
+    pub fn within<'a>(
+        &self,
+        work: &mut Work,
+        scan: &mut Scan<'a>,
+        found: &mut Found<'a>,
+    ) -> Option<Named<'a>> {
+        let [only] = work.keys.as_mut_slice() else { return None };
+        only.read(scan, found).ok()?;
+        self.name(work, "", found).ok()
     }
 
     /// One record's text that was read before.
-    pub fn single<'a>(&self, text: &'a str, found: &mut Found<'a>) -> Result<Named<'a>, Bad> {
-        let Some(first) = self.kinds.first() else { return Err(("no-record", String::new())) };
-        first.keys.read(text, found).map_err(|error| ("invalid-json", told(&error)))?;
-        self.name(text, found)
+    pub fn single<'a>(
+        &self,
+        work: &mut Work,
+        text: &'a str,
+        found: &mut Found<'a>,
+    ) -> Result<Named<'a>, Bad> {
+        first(work, text, found)?;
+        self.name(work, text, found)
     }
 
-    fn name<'a>(&self, text: &'a str, found: &mut Found<'a>) -> Result<Named<'a>, Bad> {
+    fn name<'a>(&self, work: &mut Work, text: &'a str, found: &mut Found<'a>) -> Result<Named<'a>, Bad> {
         if self.system == SystemKind::Hubspot && !found.properties {
             return Err(("no-record", "this is no record: it has no `properties`".to_owned()));
         }
@@ -131,12 +153,13 @@ impl<'p> Reader<'p> {
             None => 0,
         };
         let (gone, twice) = (found.gone, found.twice);
-        if kind > 0
-            && let Some(other) = self.kinds.get(kind)
-        {
-            other.keys.read(text, found).map_err(|error| ("invalid-json", told(&error)))?;
+        if kind == 0 {
+            return Ok(Named { id, kind, gone, twice });
         }
-        Ok(Named { id, kind, gone, twice: twice.or(found.twice) })
+        if let Some(keys) = work.keys.get_mut(kind) {
+            whole(keys, text, found)?;
+        }
+        Ok(Named { id, kind, gone, twice: found.twice })
     }
 
     /// The fields of a record that was just read; `bad` is told of values that their fields can't have.
@@ -145,8 +168,8 @@ impl<'p> Reader<'p> {
         let mut slots = Vec::with_capacity(fields.len());
         for (index, field) in fields.iter().enumerate() {
             let raw = found.slots.get(index).copied().flatten();
-            let value = raw.and_then(|raw| match wire::decode_raw(self.system, &field.ty, raw) {
-                Ok(value) => Some(value),
+            let value = raw.and_then(|raw| match wire::decode_view(self.system, &field.ty, raw) {
+                Ok(value) => Some(value.into_value()),
                 Err(error) => {
                     bad(&field.name, error.to_string());
                     None
@@ -168,7 +191,7 @@ impl<'p> Reader<'p> {
         for index in wanted {
             let raw = found.slots.get(*index).copied().flatten();
             if let (Some(raw), Some(field), Some(slot)) = (raw, fields.get(*index), slots.get_mut(*index)) {
-                *slot = wire::decode_raw(self.system, &field.ty, raw).ok();
+                *slot = wire::decode_view(self.system, &field.ty, raw).ok().map(View::into_value);
             }
         }
         Record::new(RecordId::new(&*named.id), slots)
@@ -223,33 +246,24 @@ pub fn modified(text: &str) -> Option<Millis> {
     at(&beside.updated).or(at(&beside.system_mod)).or(at(&beside.last_modified))
 }
 
-/// An id's text from its JSON, which may be a string or a number.
-pub fn bare(raw: &str) -> Cow<'_, str> {
-    let plain = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    match plain {
-        Some(text) if !text.contains('\\') => Cow::Borrowed(text),
-        _ => match serde_json::from_str::<Json>(raw) {
-            Ok(Json::String(text)) => Cow::Owned(text),
-            Ok(Json::Number(number)) => Cow::Owned(number.to_string()),
-            _ => Cow::Borrowed(""),
-        },
-    }
+/// An object's text to its fields, by the keys of the side's first object.
+fn first<'a>(work: &mut Work, text: &'a str, found: &mut Found<'a>) -> Result<(), Bad> {
+    work.keys.first_mut().map_or(Ok(()), |keys| whole(keys, text, found))
 }
 
-/// The `type` in Salesforce's `attributes`.
-fn kind_of(attributes: &str) -> Option<Cow<'_, str>> {
-    #[derive(Deserialize)]
-    struct Attributes<'a> {
-        #[serde(borrow, rename = "type")]
-        kind: Option<Cow<'a, str>>,
-    }
-    let attributes: Attributes<'_> = serde_json::from_str(attributes).ok()?;
-    attributes.kind.filter(|name| !name.is_empty())
+fn whole<'a>(keys: &mut Keys, text: &'a str, found: &mut Found<'a>) -> Result<(), Bad> {
+    let mut scan = Scan::new(text);
+    scan.space();
+    let read = keys.read(&mut scan, found);
+    let read = read.and_then(|()| if scan.rest().is_empty() { Ok(()) } else { Err(more(&scan)) });
+    read.map_err(|wrong| ("invalid-json", told(wrong, 0)))
 }
 
-/// The reason without the line, which would always be 1.
-pub fn told(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" at line ").next().unwrap_or("").to_owned();
-    format!("{text}, at byte {}", error.column())
+fn more(scan: &Scan<'_>) -> Wrong {
+    scan.wrong("more stands behind the record")
+}
+
+/// The JSON of an id or record that stands in a line.
+pub fn raw(text: &str) -> Raw<'_> {
+    Scan::new(text).raw().unwrap_or(Raw::Null)
 }

@@ -10,8 +10,8 @@ use super::blocks::Open;
 use super::context::Linked;
 use super::index::{Entry, NONE, flag};
 use super::pairing::Pairing;
-use super::record::{Reader, Trouble};
-use crate::bulk::read::Found;
+use super::record::{Reader, Trouble, Work};
+use crate::bulk::fields::Found;
 use crate::interp::{Context, FilterOutcome, SyncProgram};
 use crate::merge::change::{self, Action, Change, FieldChange, Skip};
 use crate::merge::pair::Merger;
@@ -72,8 +72,8 @@ const NUMBER: &[u8] = b"{\"id\":\"\"";
 /// One thread's files and context.
 pub struct Worker<'w> {
     pub context: Linked<'w>,
-    pub left: Open,
-    pub right: Open,
+    pub left: (Open, Work),
+    pub right: (Open, Work),
     pub base: Look,
 }
 
@@ -134,14 +134,14 @@ impl Judge<'_, '_> {
     fn whole(
         &self,
         reader: &Reader<'_>,
-        open: &mut Open,
+        (open, work): &mut (Open, Work),
         file: &'static str,
         entry: &Entry,
         trouble: &mut Vec<Trouble>,
     ) -> io::Result<Whole> {
         let text = open.again(entry.at, entry.length)?;
         let mut found = Found::default();
-        let Ok(named) = reader.single(text, &mut found) else {
+        let Ok(named) = reader.single(work, text, &mut found) else {
             return Err(io::Error::other(format!("the {file} export changed while it was read")));
         };
         let kind = named.kind;
@@ -179,8 +179,8 @@ impl Judge<'_, '_> {
         let mut outcome = self.merge(&worker.context, arm_index, &one, &other, &agreed);
         if asks_when(&outcome) {
             // Both sides were edited: now it matters when.
-            self.left.stamps(0, worker.left.again(left.at, left.length)?, &mut one);
-            self.right.stamps(arm_index, worker.right.again(right.at, right.length)?, &mut other);
+            self.left.stamps(0, worker.left.0.again(left.at, left.length)?, &mut one);
+            self.right.stamps(arm_index, worker.right.0.again(right.at, right.length)?, &mut other);
             agreed = self.agreed(worker, arm_index, (left_index, right_index), Stamps::Read)?;
             for (side, field) in outcome.wants_history {
                 // Where the export has no history of the field the record's own stamp says when, as in Salesforce.
@@ -207,8 +207,8 @@ impl Judge<'_, '_> {
             (Some(one), Some(other)) if std::ptr::eq(one, other) => vec![*one],
             (one, other) => one.into_iter().chain(other).copied().collect(),
         };
-        let Worker { context, base, .. } = worker;
-        base.agreed(self.lines, &*context, arm, (&known, stamps))
+        let Worker { context, base, left: (_, left), right: (_, right) } = worker;
+        base.agreed(self.lines, [left, right], &*context, arm, (&known, stamps))
     }
 
     fn merge(
