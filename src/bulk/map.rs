@@ -6,6 +6,7 @@
 use serde::Serialize;
 
 use super::fields::{Found, Keys, bare, kind_of, told};
+use super::seen;
 use super::straight::{Straight, Went};
 use super::walk::{Scan, Wrong};
 use crate::interp::{
@@ -246,6 +247,7 @@ impl<'p> Mapping<'p> {
             let detail = "this is no record: it has no `properties`".to_owned();
             return done.bad(number, Some(&id), None, "no-record", detail);
         }
+        done.ids.push((number, seen::number(&id)));
         if record.found.gone {
             done.tally.skipped += 1;
             return;
@@ -415,6 +417,8 @@ impl Source<'_> {
 pub struct Done {
     pub out: Vec<u8>,
     pub bad: Vec<BadEnd>,
+    /// Of each record its line and its id's number (`seen::number`).
+    pub ids: Vec<(u64, u64)>,
     pub tally: Tally,
 }
 
@@ -423,6 +427,7 @@ impl Done {
     pub fn clear(&mut self) {
         self.out.clear();
         self.bad.clear();
+        self.ids.clear();
         self.tally = Tally::default();
     }
 

@@ -9,6 +9,7 @@ mod lines;
 mod map;
 mod pipe;
 pub mod reconcile;
+mod seen;
 mod shape;
 mod straight;
 mod walk;

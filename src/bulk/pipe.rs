@@ -5,8 +5,10 @@
 use std::io::{self, Read, Write};
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 
+use super::fields::{bare, member};
 use super::lines::{Chunk, LONGEST, Lines};
 use super::map::{BadEnd, Done, Mapping, Tally, Work};
+use super::seen::Seen;
 use crate::interp::Context;
 
 /// What all of it came to.
@@ -50,18 +52,18 @@ fn alone<R: Read>(
     mut wanted: Wanted<'_>,
 ) -> io::Result<Totals> {
     let (mut lines, mut totals, mut work) = (Lines::new(input), Totals::default(), mapping.work());
-    let (mut buffer, mut done) = (Vec::new(), Done::default());
+    let (mut buffer, mut done, mut seen) = (Vec::new(), Done::default(), Seen::new());
     while let Some(chunk) = lines.chunk(buffer)? {
         one(mapping, context, &chunk, &mut work, &mut done);
-        totals.take(&mut done, chunk.bytes().len(), &mut wanted)?;
+        totals.take(&mut done, &chunk, &mut seen, &mut wanted)?;
         buffer = chunk.into_buffer();
     }
     wanted.out.flush()?;
     Ok(totals)
 }
 
-/// What a worker made of a chunk, with the chunk's buffer.
-type Finished = (Done, usize, Vec<u8>);
+/// What a worker made of a chunk.
+type Finished = (Done, Chunk);
 
 fn many<R: Read + Send>(
     mapping: &Mapping<'_>,
@@ -82,13 +84,13 @@ fn many<R: Read + Send>(
             results.push((result, outs));
         }
         let reader = scope.spawn(move || deal(input, &feeds, &free));
-        let mut totals = Totals::default();
+        let (mut totals, mut seen) = (Totals::default(), Seen::new());
         // Chunks were dealt in turn: taking them in turn is their order.
         for (result, outs) in results.iter().cycle() {
-            let Ok((mut done, bytes, buffer)) = result.recv() else { break };
-            totals.take(&mut done, bytes, &mut wanted)?;
+            let Ok((mut done, chunk)) = result.recv() else { break };
+            totals.take(&mut done, &chunk, &mut seen, &mut wanted)?;
             // Who has stopped needs no buffers.
-            let _ = buffers.send(buffer);
+            let _ = buffers.send(chunk.into_buffer());
             let _ = outs.send(done);
         }
         drop(results);
@@ -120,8 +122,7 @@ fn work_on(
     while let Ok(chunk) = chunks.recv() {
         let mut done = used.try_recv().unwrap_or_default();
         one(mapping, context, &chunk, &mut work, &mut done);
-        let bytes = chunk.bytes().len();
-        if finished.send((done, bytes, chunk.into_buffer())).is_err() {
+        if finished.send((done, chunk)).is_err() {
             break;
         }
     }
@@ -163,8 +164,19 @@ fn one(
 }
 
 impl Totals {
-    fn take(&mut self, done: &mut Done, bytes: usize, wanted: &mut Wanted<'_>) -> io::Result<()> {
+    fn take(
+        &mut self,
+        done: &mut Done,
+        chunk: &Chunk,
+        seen: &mut Seen,
+        wanted: &mut Wanted<'_>,
+    ) -> io::Result<()> {
         wanted.out.write_all(&done.out)?;
+        for (line, number) in &done.ids {
+            if seen.again(*number) {
+                done.bad.push(twice(chunk, *line));
+            }
+        }
         for bad in &done.bad {
             (wanted.bad)(bad)?;
         }
@@ -173,7 +185,18 @@ impl Totals {
         self.tally.skipped += done.tally.skipped;
         self.bad += done.bad.len() as u64;
         done.clear();
-        (wanted.progress)(bytes as u64);
+        (wanted.progress)(chunk.bytes().len() as u64);
         Ok(())
     }
+}
+
+/// The report of a record whose id stood there before.
+fn twice(chunk: &Chunk, line: u64) -> BadEnd {
+    let place = usize::try_from(line.saturating_sub(chunk.first)).unwrap_or(usize::MAX);
+    let text = chunk.bytes().split(|byte| *byte == b'\n').nth(place);
+    let text = text.and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default();
+    // In a page's line stand several: there the line has to do.
+    let id = ["id", "Id"].into_iter().find_map(|key| Some(bare(member(text.trim(), key)?).into_owned()));
+    let detail = "its id stands in this input before".to_owned();
+    BadEnd { line, id, field: None, reason: "id-twice", detail }
 }

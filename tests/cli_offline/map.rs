@@ -40,6 +40,34 @@ fn bad_lines_are_told_and_stop_nothing() {
 }
 
 #[test]
+fn an_id_that_stands_twice_is_told_and_both_records_are_written() {
+    let example = Example::new();
+    let mut input = company(1, "One") + &company(2, "Two") + &company(1, "Again");
+    input += &(0..3000).map(|id| company(10 + id, "Other")).collect::<String>();
+    input += &company(2, "Two again");
+    example.write("in.jsonl", &input);
+    for threads in ["1", "3"] {
+        let output = example.run(&[
+            "map",
+            "companies",
+            "--from",
+            "hubspot",
+            "--in",
+            "in.jsonl",
+            "--errors",
+            "bad.jsonl",
+            "--threads",
+            threads,
+        ]);
+        assert_eq!(output.status.code(), Some(3), "{}", err(&output));
+        assert_eq!(lines(&out(&output)).len(), 3004);
+        let bad = lines(&example.read("bad.jsonl"));
+        let told: Vec<Value> = bad.iter().map(|bad| json!([bad["line"], bad["id"], bad["reason"]])).collect();
+        assert_eq!(told, [json!([3, "1", "id-twice"]), json!([3004, "2", "id-twice"])]);
+    }
+}
+
+#[test]
 fn threads_keep_the_order_and_pages_are_records() {
     let example = Example::new();
     let input: String = (0..5000).map(|id| company(id, &format!("Company {id}"))).collect();
