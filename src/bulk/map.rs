@@ -14,7 +14,7 @@ use crate::interp::{
 };
 use crate::plan::ir::{Expr, Field, FieldId, Object, ObjectId, Row, Side, SyncId, SyncPlan};
 use crate::schema::SystemKind;
-use crate::wire::{self, Raw};
+use crate::wire;
 
 /// A record, field or line that did not come out as it should.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

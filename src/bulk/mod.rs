@@ -11,6 +11,7 @@ mod pipe;
 pub mod reconcile;
 mod seen;
 mod shape;
+mod spread;
 mod straight;
 mod walk;
 

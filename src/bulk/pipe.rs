@@ -9,6 +9,7 @@ use super::fields::{bare, member};
 use super::lines::{Chunk, LONGEST, Lines};
 use super::map::{BadEnd, Done, Mapping, Tally, Work};
 use super::seen::Seen;
+use super::spread::joined;
 use crate::interp::Context;
 
 /// What all of it came to.
@@ -38,6 +39,7 @@ pub fn pipe<R: Read + Send>(
     threads: usize,
     wanted: Wanted<'_>,
 ) -> io::Result<Totals> {
+    let input = joined(input)?;
     if threads <= 1 {
         alone(mapping, context, input, wanted)
     } else {

@@ -20,8 +20,9 @@ use crate::testing::{Owners, Snapshots, asks_beyond};
     after_help = "Examples:\n  twinmap map accounts --from hubspot --in companies.jsonl --out accounts.jsonl\n  \
     zcat export.gz | twinmap map accounts --from hubspot --errors bad.jsonl > accounts.jsonl\n  \
     twinmap map accounts --from salesforce --plan acme.syncplan < accounts.jsonl\n\n\
-    In: one record a line, in the CRM's own shape, or one page (`results`, `records`) a line; or a table (`.csv`)\n\
-    whose columns are named by fields or their labels.\n\
+    In: one record a line, in the CRM's own shape, or one page (`results`, `records`) a line; also records, pages or one\n\
+    list of records over many lines, where problems count records as lines; or a table (`.csv`) whose columns are\n\
+    named by fields or their labels.\n\
     Out: one record a line in the other CRM's shape, in the same order; blank fields are left out.\n\
     A field that is not in a record says nothing: a filter that reads it leaves the record out.\n    Links and associated records are not known here: fields that need them are reported as held."
 )]

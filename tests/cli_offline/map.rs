@@ -68,6 +68,25 @@ fn an_id_that_stands_twice_is_told_and_both_records_are_written() {
 }
 
 #[test]
+fn records_over_many_lines_are_read() {
+    let example = Example::new();
+    let records = lines(&(company(1, "One") + &company(2, "Two")));
+    let pretty = |value: &Value| serde_json::to_string_pretty(value).unwrap();
+    let shapes = [
+        pretty(&json!(records)),
+        pretty(&json!({"results": records})),
+        records.iter().map(pretty).collect::<Vec<_>>().join("\n"),
+    ];
+    for shape in shapes {
+        example.write("in.json", &shape);
+        let output = example.run(&["map", "companies", "--from", "hubspot", "--in", "in.json"]);
+        assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+        let names: Vec<Value> = lines(&out(&output)).iter().map(|record| record["Name"].clone()).collect();
+        assert_eq!(names, ["One", "Two"], "{shape}");
+    }
+}
+
+#[test]
 fn threads_keep_the_order_and_pages_are_records() {
     let example = Example::new();
     let input: String = (0..5000).map(|id| company(id, &format!("Company {id}"))).collect();
