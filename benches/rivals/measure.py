@@ -4,8 +4,8 @@
 
 Builds twinmap and the rivals (release), makes the inputs in the work folder (about 6 GB with the defaults), checks that
 the outputs say the same, and prints tables in Markdown. In each round every program runs once, one after the other; a
-ratio is twinmap's time by the other program's in the same round, and the median of the rounds is printed. Nothing else
-should run meanwhile: the load before and after is printed too.
+ratio is the first program's time by the other's in the same round, and the median of the rounds is printed. Needs
+`/usr/bin/time`. Nothing else should run meanwhile: the load before and after is printed too.
 """
 
 import argparse
@@ -26,16 +26,19 @@ def sh(*command, **more):
 
 def timed(command, out):
     """Wall and processor seconds, peak MiB."""
+    # A child of Python begins with Python's peak: a small process between them has none.
+    peak = pathlib.Path(f"{out}.peak")
+    between = ["/usr/bin/time", "-q", "-f", "%M", "-o", peak]
     with open(out, "wb") as sink:
         start = time.perf_counter()
-        child = subprocess.Popen([str(part) for part in command], stdout=sink, stderr=subprocess.DEVNULL)
+        child = subprocess.Popen([str(part) for part in [*between, *command]], stdout=sink, stderr=subprocess.DEVNULL)
         _, status, usage = os.wait4(child.pid, 0)
         wall = time.perf_counter() - start
     code = os.waitstatus_to_exitcode(status)
     child.returncode = code
     if code not in (0, 3):
         sys.exit(f"{command}: ended with {code}")
-    return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+    return wall, usage.ru_utime + usage.ru_stime, int(peak.read_text()) / 1024
 
 
 def first_byte(command):
@@ -51,7 +54,7 @@ def first_byte(command):
 
 def table(title, programs, rounds, out):
     """Runs the programs in turn; the first one is compared with each."""
-    print(f"\n### {title}\n\n| program | wall s | processor s | peak MiB | its wall by the first's | its processor by the first's |")
+    print(f"\n### {title}\n\n| program | wall s | processor s | peak MiB | wall: the first takes | processor: the first takes |")
     print("|---|---|---|---|---|---|", flush=True)
     runs = {name: [] for name, _ in programs}
     for name, command in programs:
@@ -62,8 +65,8 @@ def table(title, programs, rounds, out):
     first = runs[programs[0][0]]
     for name, _ in programs:
         wall, cpu, peak = (statistics.median(run[at] for run in runs[name]) for at in range(3))
-        by = [statistics.median(one[at] / base[at] for one, base in zip(runs[name], first)) for at in range(2)]
-        print(f"| {name} | {wall:.3f} | {cpu:.3f} | {peak:.0f} | {by[0]:.2f} | {by[1]:.2f} |", flush=True)
+        by = [statistics.median(base[at] / one[at] for one, base in zip(runs[name], first)) for at in range(2)]
+        print(f"| {name} | {wall:.3f} | {cpu:.3f} | {peak:.0f} | {by[0]:.2f} times | {by[1]:.2f} times |", flush=True)
 
 
 def versions():
