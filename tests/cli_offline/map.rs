@@ -179,14 +179,17 @@ fn keys_may_be_escaped_and_twice_is_told() {
 
 #[test]
 fn numbers_beyond_range_are_told_by_field() {
-    let properties = |number: &str| {
+    let properties = |id: u32, number: &str| {
         format!(
-            "{{\"id\":\"1\",\"properties\":{{\"name\":\"A\",\"domain\":\"a.example\",\"numberofemployees\":{number}}}}}\n"
+            "{{\"id\":\"{id}\",\"properties\":{{\"name\":\"A\",\"domain\":\"a.example\",\"numberofemployees\":{number}}}}}\n"
         )
     };
-    let input =
-        [properties("1e400"), properties("\"99999999999999999999999999999999999\""), properties("12")]
-            .concat();
+    let input = [
+        properties(1, "1e400"),
+        properties(2, "\"99999999999999999999999999999999999\""),
+        properties(3, "12"),
+    ]
+    .concat();
     let (records, bad) = told(input.as_bytes());
     assert_eq!(records.len(), 3);
     assert_eq!(records[0].get("NumberOfEmployees"), None);
