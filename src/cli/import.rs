@@ -155,17 +155,28 @@ fn everything(
         import_all(deps, (id, object, place), portion, &mut tell).await
     });
     let Some(imported) = last else { return done.map(|()| Exit::Ok) };
-    let outcome = match (&done, imported.partial) {
+    told(app, args.format, "imported", &imported, done)
+}
+
+/// Says how far something done in portions came, also when it was cut off.
+pub fn told(
+    app: &App,
+    format: Format,
+    word: &str,
+    now: &Imported,
+    done: Result<(), super::error::CliError>,
+) -> CliResult {
+    let outcome = match (&done, now.partial) {
         (Err(_), _) => "failed",
         (Ok(()), true) => "partial",
         (Ok(()), false) => "ok",
     };
-    output::print(app, args.format, &Report { format_version: "1", outcome, imported }, |report| {
+    output::print(app, format, &Report { format_version: "1", outcome, imported: *now }, |report| {
         let counts = &report.imported.counts;
         format!(
-            "{outcome}: {} imported, {} remaining; {} created, {} updated, {} left alone, {} held, {} failed\n",
-            imported.synced,
-            imported.remaining,
+            "{outcome}: {} {word}, {} remaining; {} created, {} updated, {} left alone, {} held, {} failed\n",
+            now.synced,
+            now.remaining,
             counts.created,
             counts.updated,
             counts.skipped,
@@ -174,5 +185,5 @@ fn everything(
         )
     });
     done?;
-    Ok(if imported.partial { Exit::Partial } else { Exit::Ok })
+    Ok(if now.partial { Exit::Partial } else { Exit::Ok })
 }

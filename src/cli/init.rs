@@ -22,7 +22,7 @@ pub struct Args {
     /// Draft mappings between these two connections from their schemas
     #[arg(long, value_name = "A,B", conflicts_with = "template")]
     from: Option<String>,
-    /// Start with a set of mappings: hubspot-salesforce, data-sync, data-sync-deals
+    /// Start with a set of mappings: hubspot-salesforce, data-sync, data-sync-deals, hubspot-linkedin, salesforce-linkedin
     #[arg(long, value_name = "NAME")]
     template: Option<String>,
     /// Name of the project. Default: the folder's
@@ -33,7 +33,7 @@ pub struct Args {
 /// A template: its files below `mappings/`.
 type Template = (&'static str, &'static [(&'static str, &'static str)]);
 
-const TEMPLATES: [Template; 3] = [
+const TEMPLATES: [Template; 5] = [
     (
         "hubspot-salesforce",
         &[
@@ -54,6 +54,20 @@ const TEMPLATES: [Template; 3] = [
         ],
     ),
     ("data-sync-deals", &[("deals.twin", include_str!("templates/data-sync-deals/deals.twin"))]),
+    (
+        "hubspot-linkedin",
+        &[
+            ("app.twin", include_str!("templates/hubspot-linkedin/app.twin")),
+            ("writeback.twin", include_str!("templates/hubspot-linkedin/writeback.twin")),
+        ],
+    ),
+    (
+        "salesforce-linkedin",
+        &[
+            ("people.twin", include_str!("templates/salesforce-linkedin/people.twin")),
+            ("writeback.twin", include_str!("templates/salesforce-linkedin/writeback.twin")),
+        ],
+    ),
 ];
 
 const START: &str = include_str!("templates/start.twin");
@@ -95,7 +109,7 @@ fn scaffold(app: &App, args: &Args, folder: &Path, mappings: &[(&str, &str)]) ->
         return Err(CliError::usage("this name holds control characters", "give another one with `--name`"));
     }
     let mut files: Vec<(PathBuf, String)> = vec![
-        (folder.join(CONFIG_FILE), config(&name)),
+        (folder.join(CONFIG_FILE), config(&name, args.template.as_deref().unwrap_or(""))),
         (folder.join(".gitignore"), ".twinmap/\n".to_owned()),
         (folder.join("README.md"), README.replace("NAME", &name)),
     ];
@@ -121,15 +135,23 @@ fn exists(path: &Path) -> CliError {
     )
 }
 
-fn config(name: &str) -> String {
+const HUBSPOT: &str = "[connections.hubspot]\nkind = \"hubspot\"\ntoken = \"env:HUBSPOT_TOKEN\"\n\n";
+const SALESFORCE: &str = "# Your org's own address stands in its setup under My Domain.\n[connections.salesforce]\n\
+    kind = \"salesforce\"\nbase_url = \"https://your-domain.my.salesforce.com\"\nauth = { token = \"env:SF_TOKEN\" }\n\n";
+const SALESNAV: &str = "[connections.salesnav]\nkind = \"salesnav\"\ntoken = \"env:SALESNAV_TOKEN\"\n\
+    # LinkedIn's own rules: fixed mappings, production orgs only. Take it out to write a `map` of your own.\nparity = true\n\n";
+
+/// The connections that a template's mappings name.
+fn config(name: &str, template: &str) -> String {
+    let connections = match template {
+        "hubspot-linkedin" => [HUBSPOT, SALESNAV],
+        "salesforce-linkedin" => [SALESFORCE, SALESNAV],
+        _ => [HUBSPOT, SALESFORCE],
+    };
     let name = toml::Value::String(name.to_owned());
     format!(
-        "[project]\nname = {name}\nedition = \"2026\"\n\n\
-         [connections.hubspot]\nkind = \"hubspot\"\ntoken = \"env:HUBSPOT_TOKEN\"\n\n\
-         # Your org's own address stands in its setup under My Domain.\n\
-         [connections.salesforce]\nkind = \"salesforce\"\nbase_url = \"https://your-domain.my.salesforce.com\"\n\
-         auth = {{ token = \"env:SF_TOKEN\" }}\n\n\
-         [state]\nurl = \"sqlite:.twinmap/state.db\"\n"
+        "[project]\nname = {name}\nedition = \"2026\"\n\n{}[state]\nurl = \"sqlite:.twinmap/state.db\"\n",
+        connections.concat()
     )
 }
 

@@ -154,7 +154,7 @@ fn compare(
     })?;
     let (new, backfill, new_inside) = engage(app, project, plan, Tier::Read, async |deps| {
         let inside = inside(deps, &new_scopes).await?;
-        let only = Only::Pairs { rows: Some(rows.clone()), within: None };
+        let only = Only::Pairs { rows: Some(rows.clone()), within: None, portion: None };
         let backfill = Options { only, ..options.clone() };
         let backfill = if rows.is_empty() { None } else { Some(engine::plan(deps, &backfill).await?) };
         Ok((engine::plan(deps, options).await?, backfill, inside))

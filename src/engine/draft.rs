@@ -42,7 +42,7 @@ impl Session<'_> {
         for group in self.groups.clone() {
             self.check_stop()?;
             for id in &group {
-                draft.links.insert(*id, self.store().live_links(&self.sync(*id)?.name)?);
+                draft.links.insert(*id, self.pairs_at_stake(&self.sync(*id)?.name)?);
             }
             match group.as_slice() {
                 [id] => self.draft_sync(*id, dirty, &mut draft).await?,

@@ -24,6 +24,7 @@ mod outcome;
 mod overlay;
 mod pairs;
 mod part;
+pub mod portions;
 mod propagate;
 mod relate;
 pub mod report;

@@ -26,11 +26,14 @@ impl Session<'_> {
                 self.let_in(&dirty)?;
                 Ok(dirty)
             }
-            Only::Pairs { .. } => {
+            Only::Pairs { portion, .. } => {
                 let mut dirty = Dirty::new();
                 for id in self.chosen() {
                     let sync = self.sync(id)?;
-                    let links = self.store().links(&sync.name)?;
+                    let links = match portion {
+                        Some((after, most)) => self.store().live_links_after(&sync.name, after, most)?,
+                        None => self.store().links(&sync.name)?,
+                    };
                     let live = links.into_iter().filter(|link| link.state == LinkState::Live);
                     dirty.entry(sync.left).or_default().extend(live.map(|link| RecordId::new(link.left)));
                 }
@@ -81,6 +84,16 @@ impl Session<'_> {
             }
         }
         Ok(())
+    }
+
+    /// How many pairs shares of the guards are shares of.
+    pub(super) fn pairs_at_stake(&self, sync: &str) -> EngineResult<u64> {
+        Ok(match self.options.only {
+            Only::Pairs { portion: Some((after, most)), .. } => {
+                self.store().live_links_behind(sync, after)?.min(most)
+            }
+            _ => self.store().live_links(sync)?,
+        })
     }
 
     pub(super) fn is_asked_for(&self, object: ObjectId, id: &RecordId) -> bool {

@@ -56,7 +56,12 @@ pub enum Only {
     /// Every linked pair of the chosen syncs; with ids of rows, these rows alone; with a condition, pairs whose record
     /// on this side meets it. What was agreed on before does not count: the rows are merged as on the first
     /// day.
-    Pairs { rows: Option<BTreeSet<String>>, within: Option<(Side, Expr)> },
+    Pairs {
+        rows: Option<BTreeSet<String>>,
+        within: Option<(Side, Expr)>,
+        /// Of the links behind this one so many; `None` = all of them.
+        portion: Option<(i64, u64)>,
+    },
 }
 
 /// What a person decided about fields that were edited on both sides.

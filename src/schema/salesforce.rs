@@ -21,6 +21,8 @@ pub fn describe(json: &Json) -> Result<(String, Object), NotUnderstood> {
         .iter()
         .filter_map(|row| text(row, "name").map(|name| (name.to_owned(), field(name, row))))
         .collect();
+    let mut fields = fields;
+    fields.extend(campaigns(name, json));
     let object = Object {
         label: text(json, "label").unwrap_or(name).to_owned(),
         aliases: Vec::new(),
@@ -35,6 +37,31 @@ pub fn describe(json: &Json) -> Result<(String, Object), NotUnderstood> {
         records: None,
     };
     Ok((name.to_owned(), object))
+}
+
+/// The field of contacts and leads with the campaigns that they are in: rows of an object of their own in Salesforce.
+pub const CAMPAIGNS: &str = "CampaignMembers";
+
+/// The field of a campaign's member that names a record of this object.
+pub fn campaigns_by(object: &str) -> Option<&'static str> {
+    match object {
+        "Contact" => Some("ContactId"),
+        "Lead" => Some("LeadId"),
+        _ => None,
+    }
+}
+
+/// Read-only and calculated: a record joins and leaves campaigns without being changed.
+fn campaigns(object: &str, json: &Json) -> Option<(String, Field)> {
+    let by = campaigns_by(object)?;
+    let mut children = list(json, "childRelationships").iter();
+    children
+        .find(|row| text(row, "childSObject") == Some("CampaignMember") && text(row, "field") == Some(by))?;
+    let made = serde_json::json!({
+        "name": CAMPAIGNS, "label": "Campaigns", "type": "textarea", "length": 131_072, "nillable": true,
+        "calculated": true, "filterable": false,
+    });
+    Some((CAMPAIGNS.to_owned(), field(CAMPAIGNS, &made)))
 }
 
 fn field(name: &str, json: &Json) -> Field {

@@ -132,6 +132,19 @@ impl Store {
         self.links_where("sync = ?1 ORDER BY id", [sync])
     }
 
+    /// Live links of a sync behind the one with this number, so many at most.
+    pub fn live_links_after(&self, sync: &str, after: i64, most: u64) -> StateResult<Vec<Link>> {
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let condition = "sync = ?1 AND state = 'live' AND id > ?2 ORDER BY id LIMIT ?3";
+        self.links_where(condition, rusqlite::params![sync, after, most])
+    }
+
+    pub fn live_links_behind(&self, sync: &str, after: i64) -> StateResult<u64> {
+        let sql = "SELECT count(*) FROM link WHERE sync = ?1 AND state = 'live' AND id > ?2";
+        let mut query = self.db.prepare_cached(sql)?;
+        Ok(query.query_row(rusqlite::params![sync, after], |row| row.get::<_, i64>(0))?.unsigned_abs())
+    }
+
     /// Number, both ids and state of every link of a sync, without holding them.
     pub fn each_link(&self, sync: &str, each: &mut dyn FnMut(i64, &str, &str, LinkState)) -> StateResult<()> {
         let mut query =

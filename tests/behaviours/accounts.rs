@@ -19,6 +19,8 @@ behaviours! {
         => only_a_change_of_a_mapped_field_counts;
     [89, 90] "Imports of everything go in portions; each says how many are in and how many are left, and one that is stopped goes on where it was."
         differs "No limit: more than 200,000 are done in portions, not refused." => an_import_goes_in_portions_and_counts;
+    [89, 90] "`backfill` of a changed row goes in portions above 200,000 pairs, or of the size that is asked for; each says how many are synced and how many remain, and one that is stopped goes on behind the last portion."
+        differs "No limit: more than 200,000 are done in portions, not refused." => a_backfill_goes_in_portions_and_goes_on;
     [92] "`hs_object_source == \"CONTACTS\"` in a `create` rule, beside contacts as the default object (the `else` of the route)."
         => an_automatic_company_makes_an_account;
     [93] "`any contact (is_private(linked(people)))` in a `create` rule." => a_private_contact_makes_its_companys_account;
@@ -145,6 +147,34 @@ fn an_import_goes_in_portions_and_counts() {
     world.sync();
     assert_eq!(names(&world).len(), 26, "the 25 old ones and the new one");
     assert_eq!(world.json(&all)["synced"], 0);
+}
+
+fn a_backfill_goes_in_portions_and_goes_on() {
+    let world = World::empty(COMPANIES);
+    for number in 0..25 {
+        let id = world.company(&format!("Old{number}"));
+        world.hubspot_edit("companies", &id, json!({ "description": format!("told {number}") }));
+    }
+    world.sync();
+    world.only(&COMPANIES.replace("    city ", "    description              <-> Description\n    city "));
+    let args = ["backfill", "companies", "--field", "description", "--portion", "10", "--format", "json"];
+    // Cut off in the second portion: Salesforce takes the token no more.
+    let fault =
+        json!({ "fault": "status", "status": 401, "system": "salesforce", "path": "composite", "skip": 1 });
+    world.faults(&json!({ "seed": 1, "rules": [fault] }));
+    let output = world.run(&args);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let (synced, remaining) = (report["synced"].as_u64().unwrap(), report["remaining"].as_u64().unwrap());
+    assert_eq!((&report["outcome"], synced, remaining), (&json!("failed"), 10, 15), "{report}");
+    world.faults(&json!({ "seed": 1, "rules": [] }));
+    let report = world.json(&args);
+    assert_eq!((&report["synced"], &report["remaining"]), (&json!(15), &json!(0)), "it goes on: {report}");
+    let told = world.query("SELECT Description FROM Account");
+    assert!(told.iter().all(|row| row["Description"].as_str().unwrap().starts_with("told")), "{told:?}");
+    // Once it is through, it begins anew, and finds everything in step.
+    let before = world.writes();
+    let report = world.json(&args);
+    assert_eq!((&report["synced"], world.writes()), (&json!(25), before));
 }
 
 /// People as contacts, or as leads before they are customers.

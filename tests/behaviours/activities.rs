@@ -3,13 +3,15 @@
 use serde_json::{Value, json};
 
 use crate::registry::behaviours;
-use crate::support::{World, err};
+use crate::support::{World, ask, err};
 use crate::world::OWNER;
 
 behaviours! {
     [] "`init --template hubspot-salesforce`, `data-sync`, `data-sync-deals`: the default mappings of what they replace, checked without an error or warning against a fresh portal and org, in step after one run." => templates_check_and_come_to_rest;
     [] "Tasks both ways: subject, text, status, priority, due day, owner, contact and deal." => tasks_travel_both_ways;
     [] "Notes, calls, e-mails and meetings become completed tasks of the contact, one way." => activities_become_completed_tasks;
+    [] "Campaign membership is read: `salesforcecampaignids <- CampaignMembers` holds the ids of the campaigns that a contact or lead is in; a row that would write it does not compile."
+        => campaign_membership_is_read;
 }
 
 fn templates_check_and_come_to_rest() {
@@ -141,4 +143,70 @@ fn activities_become_completed_tasks() {
     world.sync();
     assert_eq!(world.objects("tasks", "hs_task_subject", "contacts").len(), 0);
     assert_eq!(world.count("Task"), 4);
+}
+
+const CAMPAIGNS: &str = r#"
+sync people: hubspot.contact <-> salesforce.Contact | salesforce.Lead {
+  filter hubspot: email is set
+  match: lower(hubspot.email) == lower(salesforce.Email)
+  conflict: hubspot within 5m
+  refresh: every 24h
+  guard: creates 5000, updates 100%, deletes 0, blanks 25
+  route {
+    lifecyclestage in ["subscriber", "lead"] -> Lead
+    else -> Contact
+  }
+  map {
+    email                    <-> Email using email
+    lastname                 <-> LastName
+    salesforcecampaignids    <-  CampaignMembers may blank
+  }
+  map Lead {
+    company                  ->  Company default "unknown"
+  }
+}
+"#;
+
+fn campaign_membership_is_read() {
+    let world = World::empty("");
+    let property = json!({
+        "name": "salesforcecampaignids", "label": "Salesforce campaigns", "type": "string", "fieldType": "textarea",
+        "groupName": "contactinformation",
+    });
+    let made = ask(&world.sandbox.hubspot, "POST", "/crm/v3/properties/contacts", Some(&property));
+    assert_eq!(made["name"], "salesforcecampaignids", "{made}");
+    world.only(CAMPAIGNS);
+    world.told(0, &["check"]);
+    let rossi = world.hubspot(
+        "contacts",
+        json!({ "email": "rossi@alfa.example", "lastname": "Rossi", "lifecyclestage": "customer" }),
+    );
+    let bruni = world.hubspot(
+        "contacts",
+        json!({ "email": "bruni@alfa.example", "lastname": "Bruni", "lifecyclestage": "lead" }),
+    );
+    world.sync();
+    let contact = world.one("SELECT Id FROM Contact")["Id"].clone();
+    let lead = world.one("SELECT Id FROM Lead")["Id"].clone();
+    let spring = world.salesforce("Campaign", json!({ "Name": "Spring" }));
+    let autumn = world.salesforce("Campaign", json!({ "Name": "Autumn" }));
+    let join = |campaign: &str, field: &str, who: &Value| {
+        world.salesforce("CampaignMember", json!({ "CampaignId": campaign, field: who }))
+    };
+    join(&spring, "ContactId", &contact);
+    let second = join(&autumn, "ContactId", &contact);
+    join(&autumn, "LeadId", &lead);
+    let of =
+        |id: &str| world.properties("contacts", id, "salesforcecampaignids")["salesforcecampaignids"].clone();
+    world.json(&["run", "--full", "--format", "json"]);
+    assert_eq!((of(&rossi), of(&bruni)), (json!(format!("{spring};{autumn}")), json!(autumn)));
+    world.salesforce_delete("CampaignMember", &second);
+    world.json(&["run", "--full", "--format", "json"]);
+    assert_eq!(of(&rossi), json!(spring));
+    assert_eq!(world.query("SELECT Id FROM CampaignMember").len(), 2, "nothing of it is ever written");
+    // Read-only, and said so.
+    let path = world.path("mappings/all.twin");
+    std::fs::write(path, CAMPAIGNS.replace("<-  CampaignMembers may blank", "->  CampaignMembers")).unwrap();
+    let check = world.run(&["check"]);
+    assert!(check.status.code() == Some(1) && err(&check).contains("E511"), "{}", err(&check));
 }

@@ -28,6 +28,7 @@ mod stages;
 #[path = "../runs/support.rs"]
 mod support;
 mod switch;
+mod values;
 mod world;
 
 use std::cell::RefCell;
@@ -48,6 +49,7 @@ const SHOWN: &[&[Shown]] = &[
     deals::SHOWN,
     people::SHOWN,
     stages::SHOWN,
+    values::SHOWN,
     switch::SHOWN,
     linkedin_app::SHOWN,
     linkedin_connection::SHOWN,

@@ -66,6 +66,40 @@ fn templates_stand_as_laid_out_and_those_of_its_objects_check_against_the_exampl
 }
 
 #[test]
+fn templates_with_linkedin_check_in_parity_mode_and_are_free_without_it() {
+    for (template, crm) in [("hubspot-linkedin", "hubspot"), ("salesforce-linkedin", "salesforce")] {
+        let folder = folder(false);
+        let made = run_in(folder.path(), &["init", ".", "--template", template, "--name", "acme"]);
+        assert_eq!(made.status.code(), Some(0), "{}", err(&made));
+        let config = std::fs::read_to_string(folder.path().join("twinmap.toml")).unwrap();
+        assert!(
+            config.contains("parity = true") && config.contains(&format!("kind = \"{crm}\"")),
+            "{config}"
+        );
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("specs").join(template);
+        copy(&example.join("schema/sandbox"), &folder.path().join("schema/default"));
+        std::fs::copy(example.join("twinmap.lock"), folder.path().join("twinmap.lock")).unwrap();
+        let check = run_in(folder.path(), &["check"]);
+        assert_eq!(check.status.code(), Some(0), "{template}: {}", err(&check));
+        assert!(err(&check).contains("nothing found"), "{template}: {}", err(&check));
+        assert_eq!(run_in(folder.path(), &["fmt", "--check"]).status.code(), Some(0), "{template}");
+        // A mapping of one's own is refused as long as the mode is LinkedIn's.
+        let file = std::fs::read_dir(folder.path().join("mappings")).unwrap();
+        let file =
+            file.map(|one| one.unwrap().path()).find(|path| !path.ends_with("writeback.twin")).unwrap();
+        let text = std::fs::read_to_string(&file).unwrap();
+        let own = if crm == "hubspot" { "firstname" } else { "FirstName" };
+        let map = format!("  match: person\n  map {{\n    {own:<24} ->  first_name\n  }}\n");
+        std::fs::write(&file, text.replacen("  match: person\n", &map, 1)).unwrap();
+        let check = run_in(folder.path(), &["check"]);
+        assert!(check.status.code() == Some(1) && err(&check).contains("parity"), "{}", err(&check));
+        let free = config.replace("parity = true", "parity = false");
+        std::fs::write(folder.path().join("twinmap.toml"), free).unwrap();
+        assert!(!err(&run_in(folder.path(), &["check"])).contains("parity"));
+    }
+}
+
+#[test]
 fn drafts_check_without_errors_and_keep_guesses_as_comments() {
     let folder = folder(true);
     let made = run_in(folder.path(), &["init", "--from", "hubspot,salesforce"]);

@@ -4,6 +4,7 @@
 //! consistent; conditional updates go as composites of single-row patches, because collections know no condition.
 
 mod bulk;
+mod campaigns;
 mod errors;
 mod facts;
 mod id;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde_json::Value as Json;
 
+use super::campaigns::is_made;
 use super::query::{MAX_QUERY, Rows};
 use super::{Salesforce, id, soql};
 use crate::connect::client::IN_FLIGHT;
@@ -84,6 +85,7 @@ impl Salesforce {
         let rest = format!("{place}ORDER BY Id LIMIT {PAGE}");
         let mut records = self.select(object, fields, &rest, Rows::Live).await?;
         let next = records.last().filter(|_| records.len() >= PAGE).map(|last| Cursor(last.id.to_string()));
+        self.campaigns(object, fields, &mut records).await?;
         self.attach(object, &mut records, associations).await?;
         Ok(Reply::Records { records, next })
     }
@@ -104,6 +106,7 @@ impl Salesforce {
         let chunks: Vec<Vec<Record>> = stream::iter(chunks).buffered(IN_FLIGHT).try_collect().await?;
         let mut records: Vec<Record> = chunks.into_iter().flatten().collect();
         records.sort_by(|a, b| a.id.cmp(&b.id));
+        self.campaigns(object, fields, &mut records).await?;
         self.attach(object, &mut records, associations).await?;
         Ok(Reply::Records { records, next: None })
     }
@@ -129,6 +132,7 @@ impl Salesforce {
         }
         records.sort_by(|a, b| a.id.cmp(&b.id));
         records.dedup_by(|a, b| a.id == b.id);
+        self.campaigns(object, fields, &mut records).await?;
         self.attach(object, &mut records, associations).await?;
         Ok(Reply::Records { records, next: None })
     }
@@ -149,7 +153,7 @@ impl Salesforce {
     ) -> Result<Vec<Record>, CallError> {
         let object = soql::name(object).map_err(|error| self.misused(error))?;
         let mut columns = system_columns(object);
-        for field in fields {
+        for field in fields.iter().filter(|field| !is_made(object, &field.name)) {
             columns.insert(soql::name(&field.name).map_err(|error| self.misused(error))?.to_owned());
         }
         loop {

@@ -16,7 +16,7 @@ pub fn details(portal: &Portal) -> Answer {
         "accountType": "STANDARD",
         "timeZone": portal.time_zone,
         "companyCurrency": portal.currency,
-        "additionalCurrencies": [],
+        "additionalCurrencies": portal.settings.currencies,
         "utcOffset": "+00:00",
         "utcOffsetMilliseconds": 0,
         "uiDomain": "app.hubspot.com",

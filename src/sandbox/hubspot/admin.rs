@@ -126,6 +126,7 @@ const SETTINGS: &[&str] = &[
     "trim",
     "nfc",
     "token_revoked",
+    "currencies",
 ];
 
 /// What is named is set.
@@ -142,6 +143,10 @@ fn settings(portal: &mut Portal, body: &Json) -> Answer {
             "trim" => settings.trim = value.as_bool().ok_or_else(wrong)?,
             "nfc" => settings.nfc = value.as_bool().ok_or_else(wrong)?,
             "token_revoked" => settings.token_revoked = value.as_bool().ok_or_else(wrong)?,
+            "currencies" => {
+                let codes = value.as_array().ok_or_else(wrong)?;
+                settings.currencies = codes.iter().filter_map(Json::as_str).map(str::to_owned).collect();
+            }
             "limits" => settings.limits = limits(value),
             "without_scopes" => {
                 let scopes = value.as_array().ok_or_else(wrong)?;

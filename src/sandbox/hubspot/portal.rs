@@ -57,6 +57,8 @@ pub struct Settings {
     pub nfc: bool,
     /// The private app's token is not taken any more.
     pub token_revoked: bool,
+    /// Currencies beyond that of the company.
+    pub currencies: BTreeSet<String>,
     /// Scopes that the app has lost.
     pub without_scopes: BTreeSet<String>,
 }

@@ -105,6 +105,8 @@ pub fn check(org: &Org, at: usize, row: &Row) -> Result<(), Fault> {
     let key: &[&str] = match meta.name.as_str() {
         "FieldPermissions" => &["ParentId", "Field"],
         "ObjectPermissions" => &["ParentId", "SobjectType"],
+        // Somebody is in a campaign once.
+        "CampaignMember" => &["CampaignId", "ContactId", "LeadId"],
         "PermissionSetAssignment" => &["PermissionSetId", "AssigneeId"],
         _ => return Ok(()),
     };

@@ -8,6 +8,7 @@ use super::catalogue::object_of;
 use super::doc::{Doc, list, object};
 use super::drift::Custom;
 use super::fault::Fault;
+use super::features;
 use super::ids::Id;
 use super::lead::{self, Conversion};
 use super::linkedin;
@@ -62,6 +63,10 @@ pub fn route(sf: &mut Salesforce, call: &Call<'_>, path: &[&str]) -> Result<Repl
         }
         ("POST", ["person_accounts"]) => {
             linkedin::person_accounts(org);
+            Ok(nothing())
+        }
+        ("POST", ["features"]) => {
+            features(org, body)?;
             Ok(nothing())
         }
         ("POST", ["setup"]) => linkedin::setup(org, body).map(|()| nothing()),
@@ -312,6 +317,29 @@ fn owner(org: &mut Org, body: &Map<String, Value>) -> Result<Reply, Fault> {
     let (at, _) = org.object("User")?;
     dml::update(org, &who, at, user, &object_of(json!({"IsActive": active})))?;
     Ok(done(user))
+}
+
+/// `{currencies?, address_picklists?}`: what an admin switches on for the org.
+fn features(org: &mut Org, body: &Map<String, Value>) -> Result<(), Fault> {
+    for (name, value) in body {
+        let wrong = || invalid(format!("{name} can't be {value}"));
+        match name.as_str() {
+            "currencies" => {
+                let codes = value.as_array().ok_or_else(wrong)?;
+                let codes: Option<Vec<String>> =
+                    codes.iter().map(|code| code.as_str().map(str::to_owned)).collect();
+                features::currencies(org, &codes.ok_or_else(wrong)?);
+            }
+            "address_picklists" if value == &Value::Bool(true) => features::address_picklists(org),
+            "address_picklists" => return Err(wrong()),
+            _ => {
+                return Err(invalid(format!(
+                    "{name} is no feature; there are currencies, address_picklists"
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 const SETTINGS: &[&str] = &["skew_ms", "late_stamp_ms", "daily", "bulk_ms"];

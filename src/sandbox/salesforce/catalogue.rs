@@ -47,6 +47,23 @@ const SMALL: &[Small] = &[
          TrialExpirationDate datetime n\nUsesStartDateAsFiscalYearName boolean ud",
     ),
     (
+        "Campaign",
+        "701",
+        "Campaigns",
+        "cudrq",
+        "Name string(80) cuN\nParentId reference cun Campaign\nType picklist(40) cun\nStatus picklist(40) cun\n\
+         StartDate date cun\nEndDate date cun\nIsActive boolean cud\nDescription textarea(32000) cun\n\
+         OwnerId reference cud User",
+    ),
+    (
+        "CampaignMember",
+        "00v",
+        "Campaign Members",
+        "cudrq",
+        "CampaignId reference c Campaign\nLeadId reference cn Lead\nContactId reference cn Contact\n\
+         Status picklist(40) cun\nHasResponded boolean",
+    ),
+    (
         "RecordType",
         "012",
         "Record Types",

@@ -17,7 +17,7 @@ use super::rules;
 use super::store::Row;
 
 /// What a write sets, by field.
-type Changes = BTreeMap<u16, Cell>;
+pub(super) type Changes = BTreeMap<u16, Cell>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verb {
@@ -45,6 +45,7 @@ pub fn create(org: &mut Org, who: &Who, object: usize, body: &Map<String, Value>
             return Err(Fault::new(400, "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message));
         }
         let mut changes = changes(org, meta, Verb::Insert, body)?;
+        super::features::settle_addresses(meta, &mut changes)?;
         defaults(org, who, meta, &mut changes);
         required(meta, Verb::Insert, &changes)?;
         unique(org, object, meta, None, &changes)?;
@@ -91,6 +92,7 @@ pub fn update(
             return Err(Fault::record(code, "cannot reference converted lead", [] as [&str; 0]));
         }
         let mut changes = changes(org, meta, Verb::Update, body)?;
+        super::features::settle_addresses(meta, &mut changes)?;
         stage_defaults(org, meta, &row, &mut changes);
         required(meta, Verb::Update, &changes)?;
         unique(org, object, meta, Some(id), &changes)?;

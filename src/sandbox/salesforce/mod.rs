@@ -18,6 +18,7 @@ mod dml;
 mod doc;
 mod drift;
 mod fault;
+mod features;
 mod ids;
 mod lead;
 mod limits;
