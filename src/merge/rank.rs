@@ -105,7 +105,7 @@ mod tests {
         assert_eq!(order(&[edit(Some(0), 0), edit(Some(5), 1)]), [0, 1]);
         assert_eq!(order(&[edit(Some(0), 0), edit(Some(6), 1)]), [1, 0]);
         // Each is near the next one, the first is too old for the last.
-        assert_eq!(order(&[edit(Some(0), 0), edit(Some(4), 1), edit(Some(8), 2)]), [1, 0, 2]);
+        assert_eq!(order(&[edit(Some(0), 0), edit(Some(4), 1), edit(Some(8), 2)]), [2, 0, 1]);
         // Nobody knows when: it may have been at any time.
         assert_eq!(order(&[edit(None, 1), edit(Some(0), 0), edit(Some(60), 2)]), [0, 2, 1]);
     }

@@ -242,7 +242,9 @@ impl Scanner<'_> {
         };
         // What is wrong with the head may have hidden the brace.
         if !self.outline.diagnostics.iter().rev().take(8).any(said) {
-            self.outline.diagnostics.push(wording::missing_brace(self.span(end.saturating_sub(1), end)));
+            let last = self.text.get(..end).and_then(|text| text.char_indices().next_back());
+            let last = last.map_or(end, |(at, _)| at);
+            self.outline.diagnostics.push(wording::missing_brace(self.span(last, end)));
             self.outline.without_brace.insert(head.end);
         }
         let nodes = self.nodes(depth + 1, Some(head));
