@@ -20,8 +20,8 @@ use crate::schema::SystemKind;
 use crate::state::Store;
 use crate::value::Millis;
 
-/// Safeguards that tests switch off one by one, to see the simulation notice. Without the feature `ablation`, as in every
-/// release, all of them are on whatever is said here.
+/// Safeguards that tests switch off one by one, to see the simulation notice. In a release all of them are on, whatever
+/// is said here; builds with debug assertions, and those with the feature `ablation`, obey.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Ablation {
     /// One value for both sides of a base instead of each side's own form.
@@ -207,7 +207,11 @@ impl<'d> Session<'d> {
     }
 
     pub fn ablation(&self) -> Ablation {
-        if cfg!(feature = "ablation") { self.options.ablation } else { Ablation::default() }
+        if cfg!(any(feature = "ablation", debug_assertions)) {
+            self.options.ablation
+        } else {
+            Ablation::default()
+        }
     }
 
     pub fn plan(&self) -> &'d SyncPlan {

@@ -94,7 +94,7 @@ fn the_same_seed_has_the_same_story() {
 }
 
 /// Each safeguard taken away is noticed: a simulation that sees nothing proves nothing.
-#[cfg(feature = "ablation")]
+#[cfg(any(feature = "ablation", debug_assertions))]
 #[test]
 fn every_ablation_is_noticed() {
     let full = Ablation::default();
