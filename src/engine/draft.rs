@@ -196,6 +196,11 @@ impl Session<'_> {
         } else {
             arm
         };
+        if self.program(id)?.filter_is_absent(side, found) {
+            draft.unfinished.insert((here, record.clone()));
+            let why = "a field of its filter was not in the answer";
+            return self.skip(id, here, &record, "held", why, draft);
+        }
         match self.program(id)?.filter(&facts, side, found) {
             FilterOutcome::In => {}
             FilterOutcome::Out => return self.skip(id, here, &record, "filter", "outside the filter", draft),

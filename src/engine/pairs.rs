@@ -106,7 +106,15 @@ impl Session<'_> {
             return Ok(None);
         }
         let found = self.world.get(sync.left, &left_id).zip(self.world.get(arm.right, &right_id));
-        Ok(found.filter(|(left, right)| left.life == Life::Live && right.life == Life::Live))
+        let Some((left, right)) = found.filter(|(a, b)| a.life == Life::Live && b.life == Life::Live) else {
+            return Ok(None);
+        };
+        let program = self.program(id)?;
+        if program.filter_is_absent(Side::Left, left) || program.filter_is_absent(Side::Right, right) {
+            self.absent([(sync.left, &left_id), (arm.right, &right_id)], draft)?;
+            return Ok(None);
+        }
+        Ok(Some((left, right)))
     }
 
     /// A record was deleted, on positive evidence: the pair is closed, and never made again. Nothing is deleted on the

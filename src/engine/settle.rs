@@ -19,6 +19,9 @@ use crate::value::{Millis, Value};
 /// The connections of a process die with it: what it had sent lands within this time, or never.
 const ORPHAN: i64 = 10_000;
 
+/// An answer without the field that would tell is asked for again, for a day: then the field is taken for hidden.
+const SILENT: i64 = 24 * 3_600_000;
+
 enum Verdict {
     Landed(RecordId, Option<Box<Record>>),
     NotLanded,
@@ -130,6 +133,9 @@ impl Session<'_> {
             }
             return Ok(Verdict::Landed(id, record.map(Box::new)));
         }
+        if op.kind == OpKind::Update && self.is_silent(op)? && self.now().0 - intent.issued.0 < SILENT {
+            return Ok(Verdict::Open(self.now().plus(ORPHAN + 1)));
+        }
         // A late create finds the record that was made meanwhile and overwrites it; a late conditional update still
         // fits the stamp, as long as nobody wrote. Both are waited for.
         let idempotent = matches!(op.kind, OpKind::Associate(_) | OpKind::Archive);
@@ -151,6 +157,15 @@ impl Session<'_> {
         let noted = intent.payload.get(AT_SERVER).and_then(serde_json::Value::as_i64).map(Millis);
         let system = self.shape(op.object)?.system;
         Ok(noted.unwrap_or_else(|| self.systems.server_time(system, intent.issued)))
+    }
+
+    /// Whether the record's answer left out the stamp of operations, or a field that was sent.
+    fn is_silent(&self, op: &Op) -> EngineResult<bool> {
+        let Some(id) = self.resolve(&op.record)? else { return Ok(false) };
+        let Some(record) = self.world.get(op.object, &id) else { return Ok(false) };
+        let stamp = self.plan().object(op.object).and_then(|object| object.op_stamp);
+        let no_stamp = stamp.is_some_and(|field| record.slot(field.index()).is_none());
+        Ok(no_stamp || !self.shows(op, Some(record)))
     }
 
     /// Looks for the record that a create made: by its unique field, else by what was sent.

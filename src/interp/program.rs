@@ -173,6 +173,26 @@ impl<'p> SyncProgram<'p> {
         }
     }
 
+    /// Whether a side's filter reads a field of the record that the answer left out: then nobody knows whether it passes,
+    /// not even a filter that asks for blanks.
+    pub fn filter_is_absent(&self, side: Side, record: &Record) -> bool {
+        let filter = if side == Side::Left { &self.sync.filter_left } else { &self.sync.filter_right };
+        let mut open: Vec<&Expr> = filter.iter().collect();
+        while let Some(expr) = open.pop() {
+            match expr {
+                Expr::Field { side: of, field } if *of == side => {
+                    if record.slots.get(field.index()).is_none_or(Option::is_none) {
+                        return true;
+                    }
+                }
+                // Its condition reads other records.
+                Expr::Associated { .. } => {}
+                other => open.extend(parts(other)),
+            }
+        }
+        false
+    }
+
     /// Each and-ed clause of a side's filter with its verdict, in the plan's order: for `why`.
     pub fn clauses<'s>(
         &'s self,
