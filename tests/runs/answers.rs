@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::crash::is_whole;
-use crate::support::{World, ask, err, out};
+use crate::support::{Side, World, ask, err, out};
 
 const SYSTEMS: [&str; 2] = ["hubspot", "salesforce"];
 
@@ -129,4 +129,26 @@ fn a_request_without_an_answer_is_waited_for_and_told() {
     assert_eq!(run.status.code(), Some(3), "{}", err(&run));
     let report: Value = serde_json::from_slice(&run.stdout).unwrap();
     assert_eq!(report["counts"]["held"], json!(waiting));
+}
+
+/// A pair of whose filter nothing is known is neither written nor taken for settled.
+#[test]
+fn a_filter_field_that_an_answer_left_out_is_asked_for_again() {
+    let world = World::new(6, 0, 0);
+    ask(&world.sandbox.hubspot, "POST", "/_sandbox/settings", Some(&json!({ "search_lag_ms": 0 })));
+    assert_eq!(world.run(&["run"]).status.code(), Some(0));
+    let (company, account) = world.pair("companies", 0);
+    world.edit(Side::HubSpot, "company", &company, "city", "Ravenna");
+    let city = || {
+        let rows = world.query(&format!("SELECT BillingCity FROM Account WHERE Id = '{account}'"));
+        rows[0]["BillingCity"].as_str().unwrap_or_default().to_owned()
+    };
+    let before = city();
+    faults(&world, &[fault("missing_field", "hubspot", &json!({ "field": "domain" }))]);
+    world.run(&["run"]);
+    assert_eq!(city(), before);
+    faults(&world, &[]);
+    assert_eq!(world.run(&["retry"]).status.code(), Some(0));
+    world.run(&["run"]);
+    assert_eq!(city(), "Ravenna");
 }
