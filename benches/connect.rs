@@ -303,6 +303,10 @@ fn memory() {
     }
 }
 
+/// As in the program itself.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     // First, because the simulated CRMs need memory of their own.
     memory();

@@ -20,6 +20,10 @@ use twinmap::source::SourceMap;
 use twinmap::syntax::parse;
 use twinmap::wire;
 
+/// As in the program itself.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     divan::main();
 }

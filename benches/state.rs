@@ -143,6 +143,10 @@ fn measure(links: usize) {
     timed("a copy for a dry-run", || Store::scratch(&path).unwrap());
 }
 
+/// As in the program itself.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     let mut sizes: Vec<usize> = std::env::args().filter_map(|text| text.parse().ok()).collect();
     if sizes.is_empty() {

@@ -93,7 +93,7 @@ pub fn schemas(project: &Project) -> Result<(Schemas, BTreeMap<String, String>),
         };
         let locked = lock.hash_of(&project.env, &name);
         let system = snapshot::read(&name, &text, locked).map_err(|error| unusable(&error))?;
-        hashes.insert(name.clone(), snapshot::hash(&text));
+        hashes.insert(name.clone(), locked.unwrap_or_default().to_owned());
         schemas.systems.insert(name, system);
     }
     Ok((schemas, hashes))

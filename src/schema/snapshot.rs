@@ -56,13 +56,22 @@ pub fn read(name: &str, text: &str, locked: Option<&str>) -> Result<System, Snap
         Some(expected) if expected != hash(text) => return Err(SnapshotError::Tampered { system: system() }),
         Some(_) => {}
     }
-    let version: VersionOnly = serde_json::from_str(text)
-        .map_err(|error| SnapshotError::Unreadable { system: system(), why: error.to_string() })?;
-    if version.format_version != FORMAT_VERSION {
-        return Err(SnapshotError::OtherFormat { system: system(), found: version.format_version });
+    // The version alone is only looked for when the file is not what this twinmap writes: reading it twice takes time.
+    let (version, read) = match serde_json::from_str::<System>(text) {
+        Ok(read) => (read.format_version.clone(), Ok(read)),
+        Err(error) => {
+            let unreadable = |error: serde_json::Error| SnapshotError::Unreadable {
+                system: system(),
+                why: error.to_string(),
+            };
+            let version: VersionOnly = serde_json::from_str(text).map_err(unreadable)?;
+            (version.format_version, Err(unreadable(error)))
+        }
+    };
+    if version != FORMAT_VERSION {
+        return Err(SnapshotError::OtherFormat { system: system(), found: version });
     }
-    serde_json::from_str(text)
-        .map_err(|error| SnapshotError::Unreadable { system: system(), why: error.to_string() })
+    read
 }
 
 #[derive(Deserialize)]

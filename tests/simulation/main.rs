@@ -31,6 +31,10 @@ use program::{ACCOUNT, COMPANY, CONTACT, PERSON};
 use scenario::{End, Outcome, Sim, shrink, simulate};
 use twinmap::engine::Ablation;
 
+/// As in the program itself.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
