@@ -15,8 +15,13 @@ use crate::state::{StateResult, Store};
 use crate::value::Millis;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  twinmap status\n  twinmap status --format json | jq '.syncs[].links'")]
+#[command(
+    after_help = "Examples:\n  twinmap status\n  twinmap status --decisions\n  twinmap status --format json | jq '.syncs[].links'"
+)]
 pub struct Args {
+    /// Also what people decided about Sales Navigator connections: who accepted, started, paused, matched, and when
+    #[arg(long)]
+    decisions: bool,
     /// How to print it
     #[arg(long, value_enum, default_value = "text", value_name = "F")]
     format: Format,
@@ -35,6 +40,17 @@ struct Status {
     unsettled: usize,
     held: usize,
     runs: Vec<RunStatus>,
+    /// Oldest first; only when asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decisions: Option<Vec<Decision>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Decision {
+    at: String,
+    /// `accept`, `start`, `pause`, `resume`, `match`, `reset`, `uninstall`, `writeback test`.
+    what: String,
+    detail: serde_json::Value,
 }
 
 #[derive(Debug, Serialize)]
@@ -89,10 +105,12 @@ pub fn run(app: &App, args: &Args) -> CliResult {
             ..Status::default()
         },
     };
-    status.linkedin = match Store::open_reading(&path).map_err(failed)? {
-        Some(store) => navigators(&plan, &store).map_err(failed)?,
-        None => Vec::new(),
-    };
+    if let Some(store) = Store::open_reading(&path).map_err(failed)? {
+        status.linkedin = navigators(&plan, &store).map_err(failed)?;
+        if args.decisions {
+            status.decisions = Some(decisions(&store).map_err(failed)?);
+        }
+    }
     status.format_version = "1";
     status.env.clone_from(&project.env);
     print(app, args.format, &status, text);
@@ -121,6 +139,11 @@ fn navigators(plan: &SyncPlan, store: &Store) -> StateResult<Vec<NavStatus>> {
         });
     }
     Ok(all)
+}
+
+fn decisions(store: &Store) -> StateResult<Vec<Decision>> {
+    let all = store.nav_audits()?.into_iter();
+    Ok(all.map(|(at, what, detail)| Decision { at: at.to_string(), what, detail }).collect())
 }
 
 fn gather(store: &Store, names: &[&str]) -> StateResult<Status> {
@@ -177,5 +200,24 @@ fn text(status: &Status) -> String {
             run.run, run.kind, run.outcome, run.started
         ));
     }
+    for decision in status.decisions.iter().flatten() {
+        out.push_str(&format!("  {} {}{}\n", decision.at, decision.what, words(&decision.detail)));
+    }
+    if status.decisions.as_ref().is_some_and(Vec::is_empty) {
+        out.push_str("  nothing was decided yet\n");
+    }
     out
+}
+
+/// `, system salesnav, by Ana Costa`: what belongs to a decision, as far as it is short.
+fn words(detail: &serde_json::Value) -> String {
+    let parts = detail.as_object().into_iter().flatten().filter_map(|(name, value)| {
+        let value = match value {
+            serde_json::Value::String(text) => text.clone(),
+            serde_json::Value::Null => return None,
+            other => other.to_string(),
+        };
+        Some(format!(", {} {}", name.replace('_', " "), crate::report::clean(&value, 60)))
+    });
+    parts.collect()
 }

@@ -9,7 +9,7 @@ use super::output::{Format, print};
 use super::{App, load};
 use crate::engine::Options;
 use crate::engine::verify::{Verified, verify};
-use crate::report::clean;
+use crate::report::{clean, count};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -73,6 +73,7 @@ fn text(done: &Verified) -> String {
         let _ = writeln!(out, "… {} more: --format json", done.findings.len() - 40);
     }
     let classes: Vec<String> = done.classes.iter().map(|(class, n)| format!("{n} {class}")).collect();
-    let _ = writeln!(out, "{} pairs, {} rows compared: {}", done.pairs, done.rows, classes.join(", "));
+    let found = if classes.is_empty() { "nothing to compare".to_owned() } else { classes.join(", ") };
+    let _ = writeln!(out, "{}, {} compared: {found}", count(done.pairs, "pair"), count(done.rows, "row"));
     out
 }

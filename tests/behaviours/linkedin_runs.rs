@@ -9,6 +9,7 @@ use crate::support::{World, err, out};
 /// By name; no help page numbers them.
 pub const TESTS: &[(&str, fn())] = &[
     ("linkedin_runs::demos_end_well", demos_end_well),
+    ("linkedin_runs::parity_templates_come_to_rest", parity_templates_come_to_rest),
     ("linkedin_runs::three_systems_come_to_rest", three_systems_come_to_rest),
     ("linkedin_runs::many_activities_under_faults_and_kills", many_activities_under_faults_and_kills),
 ];
@@ -32,6 +33,48 @@ fn demos_end_well() {
         assert!(output.status.success(), "{told}\n{}", err(&output));
         for part in parts {
             assert!(told.contains(part), "{variant}: {part} is not in\n{told}");
+        }
+    }
+}
+
+/// The templates of LinkedIn's own two apps, in parity mode: what is new flows (on Salesforce what is there, too), a
+/// second run has nothing to do, and the decisions on the way are on record.
+fn parity_templates_come_to_rest() {
+    for (crm, template) in [(Crm::HubSpot, "hubspot-linkedin"), (Crm::Salesforce, "salesforce-linkedin")] {
+        let world = crate::nav_world::fresh(crm, 60);
+        let folder =
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli/templates").join(template);
+        crate::nav_world::mappings(&world, "");
+        crate::nav_world::copy(&folder, &world.path("mappings"));
+        crate::nav_world::configure(&world, crm, "parity = true\n");
+        world.told(0, &["schema", "pull"]);
+        connect(&world);
+        world.told(0, &["start", "--writeback", "all"]);
+        for email in [KIM, ANA, TOMASZ, PRIYA] {
+            crate::nav_world::sign_in(&world, email);
+        }
+        let run = || world.json(&["run", "--format", "json"]);
+        let quiet = run();
+        let new = crm == Crm::HubSpot;
+        assert_eq!(quiet["counts"]["created"] == 0, new, "{template}: `start: new` or `all`: {quiet}");
+        let email = format!("new.person@{template}.example");
+        if crm == Crm::HubSpot {
+            world.hubspot("contacts", json!({ "email": email, "firstname": "Nia", "lastname": "Brook" }));
+        } else {
+            world.salesforce("Contact", json!({ "Email": email, "FirstName": "Nia", "LastName": "Brook" }));
+        }
+        let first = run();
+        assert_eq!(first["counts"]["created"], 1, "{template}: {first}");
+        adds_up(&first["linkedin"]["writebacks"][0]);
+        let again = run();
+        assert_eq!(
+            (&again["counts"]["created"], &again["counts"]["updated"]),
+            (&json!(0), &json!(0)),
+            "{again}"
+        );
+        let said = world.told(0, &["status", "--decisions"]);
+        for part in ["accept, ", "by Ana Costa", "start, "] {
+            assert!(said.contains(part), "{part} is not in\n{said}");
         }
     }
 }

@@ -199,7 +199,7 @@ pub fn unresolved(world: &World) -> Vec<Value> {
     world.json(&["unresolved", "--format", "json"])["unresolved"].as_array().unwrap().clone()
 }
 
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
