@@ -24,6 +24,10 @@ pub struct Args {
     /// Approve the guards that the change set with this hash passes
     #[arg(long, value_name = "HASH")]
     approve: Option<String>,
+    /// Records that are looked at together: when more are due, the run works in portions and takes as much memory as
+    /// one of them does
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    portion: Option<u64>,
     /// How to print the report
     #[arg(long, value_enum, default_value = "text", value_name = "F")]
     format: Format,
@@ -39,6 +43,7 @@ pub fn run(app: &App, args: &Args) -> CliResult {
         syncs: syncs(&plan, &args.syncs)?,
         full: args.full,
         approve: args.approve.clone(),
+        portion: args.portion.unwrap_or(Options::default().portion),
         ..Options::default()
     };
     match drive(app, &project, &plan, &options, &Job::Run)? {

@@ -10,7 +10,7 @@ use super::session::Session;
 use crate::connect::remote::AssociateAction;
 use crate::merge::Action;
 use crate::merge::change::{self, Change, ChangeSet, Cost, FieldChange, Frame, Summary};
-use crate::merge::guard::{broken_policies, counts, passed_limits};
+use crate::merge::guard::{Tally, broken_policies, counts, passed_limits};
 use crate::plan::ir::{ObjectId, Side, SyncId};
 use crate::schema::SystemKind;
 
@@ -24,13 +24,9 @@ impl Session<'_> {
             change.id = format!("c{}", changes.len() + 1);
             changes.push(change);
         }
-        let mut stops = Vec::new();
-        for (id, links) in &draft.links {
-            let sync = self.sync(*id)?;
-            let own: Vec<&Change> = changes.iter().filter(|change| change.sync == sync.name).collect();
-            stops.extend(passed_limits(sync, &own, *links));
-        }
-        stops.extend(broken_policies(&self.plan().policies, &counts(&changes, &draft.skips)));
+        let mut tally = Tally::default();
+        tally.add(&changes);
+        let stops = self.stops(&tally, &counts(&changes, &draft.skips), &draft.links)?;
         let names = |ids: &[SyncId]| {
             ids.iter().filter_map(|id| self.plan().sync(*id)).map(|sync| sync.name.clone()).collect()
         };
@@ -51,6 +47,21 @@ impl Session<'_> {
         };
         set.summarise();
         Ok(set)
+    }
+
+    /// Guards and policies that forbid what was counted.
+    pub(super) fn stops(
+        &self,
+        tally: &Tally,
+        counts: &BTreeMap<&'static str, u64>,
+        links: &BTreeMap<SyncId, u64>,
+    ) -> EngineResult<Vec<String>> {
+        let mut stops = Vec::new();
+        for (id, links) in links {
+            stops.extend(passed_limits(self.sync(*id)?, tally, *links));
+        }
+        stops.extend(broken_policies(&self.plan().policies, counts));
+        Ok(stops)
     }
 
     fn change(&self, op: &Op) -> EngineResult<Change> {

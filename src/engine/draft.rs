@@ -27,6 +27,8 @@ pub struct Draft {
     pub coming: Vec<super::together::Coming>,
     /// Live links per sync before this run.
     pub links: BTreeMap<SyncId, u64>,
+    /// Records of the pairs that were compared, by object.
+    pub compared: Vec<(ObjectId, RecordId)>,
 }
 
 /// A pair under work.
@@ -36,12 +38,13 @@ pub struct Work {
 }
 
 impl Session<'_> {
-    pub async fn draft(&mut self, dirty: &Dirty) -> EngineResult<Draft> {
+    /// What is to be done about these records in the syncs of some groups.
+    pub async fn draft(&mut self, groups: &[Vec<SyncId>], dirty: &Dirty) -> EngineResult<Draft> {
         let mut draft = Draft::default();
         self.pending.clear();
-        for group in self.groups.clone() {
+        for group in groups {
             self.check_stop()?;
-            for id in &group {
+            for id in group {
                 draft.links.insert(*id, self.pairs_at_stake(&self.sync(*id)?.name)?);
             }
             match group.as_slice() {
@@ -50,13 +53,16 @@ impl Session<'_> {
             }
             self.check_trouble()?;
         }
-        self.tell_waiting(dirty, &mut draft)?;
         Ok(draft)
     }
 
     /// Records that wait, for their next try or for the outcome of a request, are not forgotten in what people read.
-    fn tell_waiting(&self, dirty: &Dirty, draft: &mut Draft) -> EngineResult<()> {
-        for object in dirty.keys() {
+    pub fn tell_waiting<'o>(
+        &self,
+        objects: impl IntoIterator<Item = &'o ObjectId>,
+        draft: &mut Draft,
+    ) -> EngineResult<()> {
+        for object in objects {
             let takes_part = |sync: &crate::plan::ir::Sync| {
                 sync.left == *object || sync.arms.iter().any(|arm| arm.right == *object)
             };
@@ -99,6 +105,7 @@ impl Session<'_> {
         }
         self.read_associated(id).await?;
         self.merge_pairs(id, &pairs, draft).await?;
+        draft.compared.extend(self.records_of(id, &pairs)?);
         let keyless = if makers.is_empty() { BTreeSet::new() } else { self.keyless(id)? };
         for (arm, side, source) in makers {
             if keyless.contains(&(arm, side.other())) {
@@ -154,15 +161,28 @@ impl Session<'_> {
     }
 
     pub(super) async fn read_pairs(&mut self, id: SyncId, pairs: &BTreeMap<i64, Work>) -> EngineResult<()> {
-        let sync = self.sync(id)?;
         let mut objects: BTreeMap<ObjectId, Vec<RecordId>> = BTreeMap::new();
-        for work in pairs.values() {
-            let Some(arm) = sync.arms.get(work.arm) else { continue };
-            objects.entry(sync.left).or_default().push(RecordId::new(work.link.left.as_str()));
-            objects.entry(arm.right).or_default().push(RecordId::new(work.link.right.as_str()));
+        for (object, record) in self.records_of(id, pairs)? {
+            objects.entry(object).or_default().push(record);
         }
         self.read_all(objects).await?;
         Ok(())
+    }
+
+    /// The records of pairs, both sides.
+    fn records_of(
+        &self,
+        id: SyncId,
+        pairs: &BTreeMap<i64, Work>,
+    ) -> EngineResult<Vec<(ObjectId, RecordId)>> {
+        let sync = self.sync(id)?;
+        let mut records = Vec::new();
+        for work in pairs.values() {
+            let Some(arm) = sync.arms.get(work.arm) else { continue };
+            records.push((sync.left, RecordId::new(work.link.left.as_str())));
+            records.push((arm.right, RecordId::new(work.link.right.as_str())));
+        }
+        Ok(records)
     }
 
     /// A record without a counterpart: pair it, plan to make one, or say why not.

@@ -174,7 +174,7 @@ impl Session<'_> {
         }
         let before: Vec<_> = young.iter().map(|(id, _)| self.world.get(object, id).cloned()).collect();
         for (id, _) in &young {
-            self.world.forget(object, id);
+            self.world.forget(object, id)?;
         }
         self.read(object, young.iter().map(|(id, _)| id.clone())).await?;
         for ((id, stamp), before) in young.into_iter().zip(before) {

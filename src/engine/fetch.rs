@@ -39,25 +39,33 @@ struct Feed {
     deleted: Vec<Changed>,
 }
 
-/// All records of an object.
+/// All records of an object: pages in memory, and behind them pages that were put aside.
 struct Listing {
     started: Millis,
     pages: Vec<Vec<Record>>,
+    /// Under this number and up to so many.
+    aside: (u32, u64),
 }
 
 /// Records to look at, by object.
 pub type Dirty = BTreeMap<ObjectId, BTreeSet<RecordId>>;
 
 impl Session<'_> {
-    /// Fills the inbox from every object of the chosen syncs, and gives what is due now.
-    pub async fn fetch(&mut self) -> EngineResult<Dirty> {
-        let syncs = self.chosen();
+    /// The objects of syncs.
+    pub fn objects(&self, syncs: &[SyncId]) -> EngineResult<BTreeSet<ObjectId>> {
         let mut objects: BTreeSet<ObjectId> = BTreeSet::new();
-        for id in &syncs {
+        for id in syncs {
             let sync = self.sync(*id)?;
             objects.insert(sync.left);
             objects.extend(sync.arms.iter().map(|arm| arm.right));
         }
+        Ok(objects)
+    }
+
+    /// Fills the inbox from every object of the chosen syncs.
+    pub async fn fetch(&mut self) -> EngineResult<()> {
+        let syncs = self.chosen();
+        let objects = self.objects(&syncs)?;
         self.deps.progress.stage("reading changes", objects.len() as u64);
         // All systems are asked at once; what they say is kept in one order.
         let feeds = try_join_all(objects.iter().map(|object| self.feed(*object))).await?;
@@ -74,8 +82,13 @@ impl Session<'_> {
         for id in &syncs {
             self.observe_oldest(*id)?;
         }
+        Ok(())
+    }
+
+    /// What is due now of the objects of the chosen syncs.
+    pub fn due(&self) -> EngineResult<Dirty> {
         let mut dirty = Dirty::new();
-        for object in objects {
+        for object in self.objects(&self.chosen())? {
             let (system, name) = (self.system_name(object), self.object_name(object));
             let due = self.store().due(system, name, self.now())?;
             dirty.entry(object).or_default().extend(due.into_iter().map(|entry| RecordId::new(entry.id)));
@@ -128,7 +141,7 @@ impl Session<'_> {
         let objects: Vec<(ObjectId, Option<usize>)> = std::iter::once((sync.left, None))
             .chain(sync.arms.iter().enumerate().map(|(index, arm)| (arm.right, Some(index))))
             .collect();
-        let listings = try_join_all(objects.iter().map(|(object, _)| self.list(*object))).await?;
+        let listings = try_join_all(objects.iter().zip(0..).map(|((object, _), number)| self.list(*object, number))).await?;
         for ((object, arm), listing) in objects.into_iter().zip(listings) {
             let seen = match (sync.start, &known) {
                 (Start::All, _) => Seen::Due,
@@ -149,14 +162,15 @@ impl Session<'_> {
     }
 
     /// Every record of an object, page by page.
-    async fn list(&self, object: ObjectId) -> EngineResult<Listing> {
+    async fn list(&self, object: ObjectId, number: u32) -> EngineResult<Listing> {
         let plan = self.plan();
         let shape = self.shape(object)?.clone();
         let remote = self.systems.remote(plan, shape.system)?;
         let (system, name) = (self.system_name(object), self.object_name(object));
         let started = self.systems.server_time(shape.system, self.now());
         self.deps.progress.stage(&format!("reading {system}.{name}"), 0);
-        let (mut pages, mut after): (Vec<Vec<Record>>, Option<Cursor>) = (Vec::new(), None);
+        let mut listing = Listing { started, pages: Vec::new(), aside: (number, 0) };
+        let (mut seen, mut after): (u64, Option<Cursor>) = (0, None);
         loop {
             self.check_stop()?;
             let request = Request::List {
@@ -167,13 +181,19 @@ impl Session<'_> {
             };
             let Reply::Records { records, next } = remote.call(request).await? else { break };
             self.deps.progress.step(records.len() as u64);
-            pages.push(records);
+            seen += records.len() as u64;
+            if seen <= self.options.portion {
+                listing.pages.push(records);
+            } else {
+                self.world.spill.put_page(number, listing.aside.1, &records)?;
+                listing.aside.1 += 1;
+            }
             after = next;
             if after.is_none() {
                 break;
             }
         }
-        Ok(Listing { started, pages })
+        Ok(listing)
     }
 
     fn keep_listing(
@@ -184,19 +204,39 @@ impl Session<'_> {
         seen: Seen,
     ) -> EngineResult<()> {
         for records in listing.pages {
-            self.world.read += records.len() as u64;
-            let ids: Vec<RecordId> = records.iter().map(|record| record.id.clone()).collect();
-            for record in records {
-                self.world.put(object, record);
-            }
-            self.keep_page(sync, object, arm, &ids, seen)?;
+            self.keep_page(sync, (object, arm), records, seen)?;
+        }
+        let (slot, count) = listing.aside;
+        for number in 0..count {
+            let records = self.world.spill.take_page(slot, number)?.unwrap_or_default();
+            self.keep_page(sync, (object, arm), records, seen)?;
         }
         let (system, name) = (self.system_name(object), self.object_name(object));
         Ok(self.store().set_watermark(system, name, listing.started)?)
     }
 
-    /// Match keys and inbox entries of one page, in one transaction.
+    /// A page of a listing: its records are read now, or put aside when there are very many.
     fn keep_page(
+        &mut self,
+        sync: SyncId,
+        (object, arm): (ObjectId, Option<usize>),
+        records: Vec<Record>,
+        seen: Seen,
+    ) -> EngineResult<()> {
+        self.world.read += records.len() as u64;
+        let ids: Vec<RecordId> = records.iter().map(|record| record.id.clone()).collect();
+        for record in records {
+            self.world.put(object, record);
+        }
+        self.note_page(sync, object, arm, &ids, seen)?;
+        if self.world.held() as u64 > self.options.portion {
+            self.world.set_aside()?;
+        }
+        Ok(())
+    }
+
+    /// Match keys and inbox entries of one page, in one transaction.
+    fn note_page(
         &self,
         sync: SyncId,
         object: ObjectId,

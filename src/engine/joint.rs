@@ -150,12 +150,12 @@ impl Session<'_> {
     }
 
     /// The records are again what was read.
-    pub(super) fn lift(&mut self, joint: &Joint, draft: &mut Draft) {
+    pub(super) fn lift(&mut self, joint: &Joint, draft: &mut Draft) -> EngineResult<()> {
         for ((object, _), record) in &joint.overlay.real {
             self.world.put(*object, record.clone());
         }
         for (object, id) in joint.made.keys() {
-            self.world.forget(*object, id);
+            self.world.forget(*object, id)?;
         }
         draft.unfinished.retain(|(_, id)| !is_new(id));
         for skip in &mut draft.skips {
@@ -163,6 +163,7 @@ impl Session<'_> {
                 skip.record = new.words();
             }
         }
+        Ok(())
     }
 
     /// After a write: what the pairs of the record agree on now, with the writes of this run that came before.

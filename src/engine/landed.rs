@@ -115,8 +115,9 @@ impl Session<'_> {
             }
             store.set_outcome(op_id, "ok", id.as_str(), "", now)?;
             if op.kind == OpKind::Create {
-                store.wake(&link.sync, LEFT, &link.left, now)?;
-                store.wake(&link.sync, &link.arm, &link.right, now)?;
+                let mut woken = self.woken.borrow_mut();
+                woken.extend(store.wake(&link.sync, LEFT, &link.left, now)?);
+                woken.extend(store.wake(&link.sync, &link.arm, &link.right, now)?);
             }
             Ok(())
         })?;

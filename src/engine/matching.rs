@@ -69,9 +69,12 @@ impl Session<'_> {
         let mut keys = Vec::new();
         for arm in &arms {
             // What is absent says nothing: the keys that are known stand.
+            let key = (sync, *arm, side, id.clone());
             if self.key_is_absent(sync, *arm, side, record)? {
+                self.keyless.borrow_mut().insert(key);
                 return Ok(());
             }
+            self.keyless.borrow_mut().remove(&key);
         }
         for arm in arms {
             for rule in self.rules(sync, arm)? {
@@ -147,19 +150,10 @@ impl Session<'_> {
 
     /// Arms and sides of which an unlinked record was read without its match key.
     pub fn keyless(&self, sync: SyncId) -> EngineResult<BTreeSet<(usize, Side)>> {
-        let found = self.sync(sync)?;
         let mut keyless = BTreeSet::new();
-        for (arm, at) in found.arms.iter().enumerate() {
-            for side in [Side::Left, Side::Right] {
-                for record in self.world.of(object_on(found, at, side)) {
-                    if record.life == Life::Live
-                        && self.key_is_absent(sync, arm, side, record)?
-                        && self.link_on(sync, arm, side, record.id.as_str())?.is_none()
-                    {
-                        keyless.insert((arm, side));
-                        break;
-                    }
-                }
+        for (_, arm, side, id) in self.keyless.borrow().iter().filter(|(at, ..)| *at == sync) {
+            if !keyless.contains(&(*arm, *side)) && self.link_on(sync, *arm, *side, id.as_str())?.is_none() {
+                keyless.insert((*arm, *side));
             }
         }
         Ok(keyless)

@@ -15,6 +15,7 @@ mod fetch;
 mod joint;
 mod kin;
 mod landed;
+mod large;
 mod likeness;
 pub mod linkedin;
 mod matching;

@@ -166,7 +166,7 @@ impl Session<'_> {
             return Ok(None);
         }
         for id in &written {
-            self.world.forget(object, id);
+            self.world.forget(object, id)?;
         }
         let updates = sending.iter().any(|item| item.op.kind == OpKind::Update);
         let history = updates && self.shape(object)?.kind == SystemKind::Hubspot;

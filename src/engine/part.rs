@@ -50,7 +50,7 @@ impl Session<'_> {
         }
         let mut dirty = Dirty::new();
         for (object, id) in records {
-            self.world.forget(object, &id);
+            self.world.forget(object, &id)?;
             dirty.entry(object).or_default().insert(id);
         }
         for (object, ids) in &dirty {

@@ -7,11 +7,11 @@ use super::draft::Draft;
 use super::error::{EngineError, EngineResult};
 use super::execute::Again;
 use super::fetch::Dirty;
-use super::ops::Op;
+use super::ops::{Op, Ref};
 use super::report::{RunOutcome, RunReport};
-use super::session::{Deps, Options, Session};
+use super::session::{Deps, Options, Session, object_on};
 use crate::merge::change::{Change, ChangeSet};
-use crate::plan::ir::ObjectId;
+use crate::plan::ir::{ObjectId, SyncId};
 use crate::record::RecordId;
 use crate::state::RunRow;
 
@@ -24,9 +24,10 @@ pub async fn plan(deps: &Deps<'_>, options: &Options) -> EngineResult<ChangeSet>
     session.identify().await?;
     session.settle().await?;
     session.load_owners().await?;
-    let fetched = session.fetch().await?;
-    let dirty = session.narrowed(fetched).await?;
-    let draft = session.draft(&dirty).await?;
+    session.fetch().await?;
+    let dirty = session.narrowed(session.due()?).await?;
+    let mut draft = session.draft(&session.groups.clone(), &dirty).await?;
+    session.tell_waiting(dirty.keys(), &mut draft)?;
     session.describe(&draft)
 }
 
@@ -93,22 +94,65 @@ async fn cycle(
     report: &mut RunReport,
 ) -> EngineResult<()> {
     session.load_owners().await?;
-    let fetched = session.fetch().await?;
-    let mut dirty = session.narrowed(fetched).await?;
+    session.fetch().await?;
+    if approved.is_none() && session.is_large()? {
+        return session.in_portions(report).await;
+    }
+    let dirty = session.narrowed(session.due()?).await?;
     let all = dirty.clone();
-    let mut unfinished = BTreeSet::new();
+    let groups = session.groups.clone();
+    let done = work_off(session, &groups, dirty, Gate::Shut(approved), report).await?;
+    finish(session, &all, &done.unfinished)
+}
+
+/// Whether guards are still to be asked.
+pub(super) enum Gate<'a> {
+    /// They are, about everything; with the change set that was approved.
+    Shut(Option<&'a ChangeSet>),
+    Open,
+}
+
+/// What working records off came to.
+#[derive(Default)]
+pub(super) struct Worked {
+    pub unfinished: BTreeSet<(ObjectId, RecordId)>,
+    /// Records that were compared with their counterparts.
+    pub compared: Vec<(ObjectId, RecordId)>,
+    /// Records that were to be written, and what they were written from.
+    pub touched: BTreeSet<(ObjectId, RecordId)>,
+}
+
+/// Drafts what is to be done about some records in some groups of syncs, does it, and merges again what changed
+/// meanwhile.
+pub(super) async fn work_off(
+    session: &mut Session<'_>,
+    groups: &[Vec<SyncId>],
+    mut dirty: Dirty,
+    gate: Gate<'_>,
+    report: &mut RunReport,
+) -> EngineResult<Worked> {
+    let approved = if let Gate::Shut(approved) = gate { approved } else { None };
+    let mut worked = Worked::default();
     for round in 0..ROUNDS {
-        let mut draft = session.draft(&dirty).await?;
+        let mut draft = session.draft(groups, &dirty).await?;
+        if round == 0 && matches!(gate, Gate::Shut(_)) {
+            session.tell_waiting(dirty.keys(), &mut draft)?;
+        }
         let set = session.describe(&draft)?;
         if round == 0 {
-            stop_if_guarded(session, &set, approved)?;
-            report.counts.skipped = set.summary.skip + set.summary.ambiguous;
-            report.counts.held = set.summary.hold;
+            if matches!(gate, Gate::Shut(_)) {
+                stop_if_guarded(session, &set, approved)?;
+            }
+            report.counts.skipped += set.summary.skip + set.summary.ambiguous;
+            report.counts.held += set.summary.hold;
         }
-        let ops = chosen_ops(&draft, &set, approved, round, report);
+        let ops = chosen_ops(&mut draft, &set, approved, round, report);
+        drop(set);
+        worked.touched.extend(ops.iter().flat_map(|op| touched(session, op)));
         let again = session.execute(ops, &mut draft, report).await?;
         session.link_coming(&draft)?;
-        unfinished.append(&mut draft.unfinished);
+        worked.unfinished.append(&mut draft.unfinished);
+        worked.compared.append(&mut draft.compared);
         if again.is_empty() {
             break;
         }
@@ -121,12 +165,26 @@ async fn cycle(
                 )
             };
             report.moved.extend(again.iter().map(note));
-            unfinished.extend(again);
+            worked.unfinished.extend(again);
             break;
         }
-        dirty = due_again(session, again);
+        dirty = due_again(session, again)?;
     }
-    finish(session, &all, &unfinished)
+    Ok(worked)
+}
+
+/// Known records that an operation is about.
+fn touched(session: &Session<'_>, op: &Op) -> Vec<(ObjectId, RecordId)> {
+    let known = |object: ObjectId, at: &Ref| match at {
+        Ref::Known(id) => Some((object, id.clone())),
+        Ref::New { .. } => None,
+    };
+    let source = session.sync(op.sync).ok().and_then(|sync| {
+        let arm = sync.arms.get(op.arm)?;
+        known(op.from.unwrap_or_else(|| object_on(sync, arm, op.side.other())), &op.source)
+    });
+    let far = op.to.as_ref().and_then(|(object, at)| known(*object, at));
+    known(op.object, &op.record).into_iter().chain(source).chain(far).collect()
 }
 
 fn stop_if_guarded(session: &Session<'_>, set: &ChangeSet, approved: Option<&ChangeSet>) -> EngineResult<()> {
@@ -142,14 +200,16 @@ fn stop_if_guarded(session: &Session<'_>, set: &ChangeSet, approved: Option<&Cha
 
 /// The operations to carry out: all of them, or those whose change was approved as it is.
 fn chosen_ops(
-    draft: &Draft,
+    draft: &mut Draft,
     set: &ChangeSet,
     approved: Option<&ChangeSet>,
     round: usize,
     report: &mut RunReport,
 ) -> Vec<Op> {
-    let ops = order(draft).into_iter().filter_map(|index| draft.ops.get(index));
-    let Some(approved) = approved else { return ops.cloned().collect() };
+    let order = order(draft);
+    let mut open: Vec<Option<Op>> = std::mem::take(&mut draft.ops).into_iter().map(Some).collect();
+    let ops = order.into_iter().filter_map(|index| open.get_mut(index).and_then(Option::take));
+    let Some(approved) = approved else { return ops.collect() };
     let key = |change: &Change| {
         (
             change.sync.clone(),
@@ -169,7 +229,7 @@ fn chosen_ops(
         let candidates = wanted.get(&key(change));
         if let Some(same) = candidates.and_then(|all| all.iter().find(|known| known.same_as(change))) {
             found.insert(same.id.clone());
-            chosen.push(op.clone());
+            chosen.push(op);
         }
     }
     if round == 0 {
@@ -183,13 +243,13 @@ fn chosen_ops(
 }
 
 /// Records that changed under our hands are read and merged again.
-fn due_again(session: &mut Session<'_>, again: Again) -> Dirty {
+fn due_again(session: &mut Session<'_>, again: Again) -> EngineResult<Dirty> {
     let mut dirty = Dirty::new();
     for (object, id) in again {
-        session.world.forget(object, &id);
+        session.world.forget(object, &id)?;
         dirty.entry(object).or_default().insert(id);
     }
-    dirty
+    Ok(dirty)
 }
 
 /// What is done leaves the inbox; what is not stays.

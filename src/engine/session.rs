@@ -90,6 +90,8 @@ pub struct Options {
     pub approve: Option<String>,
     /// Linked records that nobody has looked at for this long are read again, whatever the feeds say; milliseconds.
     pub reread: i64,
+    /// Records that are looked at together. When more are due, the run takes as much memory as so many do.
+    pub portion: u64,
     /// How long a request may take until its outcome is called unknown, in milliseconds.
     pub timeout: i64,
     pub ablation: Ablation,
@@ -106,6 +108,7 @@ impl Default for Options {
             decision: None,
             approve: None,
             reread: 7 * 24 * 60 * 60 * 1000,
+            portion: 10_000,
             timeout: 60_000,
             ablation: Ablation::default(),
         }
@@ -166,6 +169,12 @@ pub struct Session<'d> {
     pub kept: RefCell<BTreeMap<(ObjectId, RecordId, String), crate::value::Value>>,
     /// Records with a request whose outcome is not known yet: left alone until it is.
     pub unsettled: BTreeSet<(ObjectId, RecordId)>,
+    /// A look at everything that only counts, before a run in portions makes its first change.
+    pub rehearsal: bool,
+    /// Records that were called in a run in portions because a counterpart was made that they waited for.
+    pub woken: RefCell<BTreeSet<(String, String, String)>>,
+    /// Records that were read without their match key, by (sync, arm, side).
+    pub keyless: RefCell<BTreeSet<(SyncId, usize, Side, RecordId)>>,
     /// What a look-up of links ran into inside the interpreter, which has no way to say it.
     pub trouble: RefCell<Option<crate::state::StateError>>,
 }
@@ -199,6 +208,9 @@ impl<'d> Session<'d> {
             made_keys: BTreeMap::new(),
             kept: RefCell::new(BTreeMap::new()),
             unsettled: BTreeSet::new(),
+            rehearsal: false,
+            woken: RefCell::new(BTreeSet::new()),
+            keyless: RefCell::new(BTreeSet::new()),
             trouble: RefCell::new(None),
             groups: Vec::new(),
         };
@@ -308,8 +320,13 @@ impl<'d> Session<'d> {
     /// Reads records of several objects, all at once; each is kept in the order of the objects.
     pub async fn read_all(&mut self, wanted: BTreeMap<ObjectId, Vec<RecordId>>) -> EngineResult<()> {
         let none: Arc<[Arc<str>]> = Arc::new([]);
-        let unread = wanted.into_iter().map(|(object, ids)| (object, self.world.unread(object, ids)));
-        let unread: Vec<(ObjectId, Vec<RecordId>)> = unread.filter(|(_, ids)| !ids.is_empty()).collect();
+        let mut unread: Vec<(ObjectId, Vec<RecordId>)> = Vec::new();
+        for (object, ids) in wanted {
+            let ids = self.world.unread(object, ids)?;
+            if !ids.is_empty() {
+                unread.push((object, ids));
+            }
+        }
         let (plan, systems, shapes) = (self.deps.plan, &self.systems, &self.shapes);
         let asked = unread.into_iter().map(async |(object, ids)| {
             let portions = world::read(plan, systems, shapes, object, ids, none.clone()).await?;

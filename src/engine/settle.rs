@@ -105,7 +105,7 @@ impl Session<'_> {
         for (object, id) in places {
             let (system, name) = (self.system_name(object), self.object_name(object));
             self.store().observe(system, name, &[id.to_string()], self.now())?;
-            self.world.forget(object, &id);
+            self.world.forget(object, &id)?;
         }
         Ok(true)
     }
@@ -231,7 +231,7 @@ impl Session<'_> {
         op: &Op,
     ) -> EngineResult<Option<(RecordId, Option<Record>)>> {
         let Some(id) = self.resolve(&op.record)? else { return Ok(None) };
-        self.world.forget(op.object, &id);
+        self.world.forget(op.object, &id)?;
         let fields = op.fields.iter().map(|sent| sent.field.clone()).collect();
         if self.shape(op.object)?.kind == SystemKind::Hubspot && !self.ablation().no_history_check {
             self.read_history(op.object, vec![id.clone()], &fields).await?;

@@ -100,7 +100,7 @@ impl Session<'_> {
         self.make_missing(&mut joint, open, draft).await?;
         self.keep_joint(&joint, draft)?;
         self.write_joint(&joint, draft)?;
-        self.lift(&joint, draft);
+        self.lift(&joint, draft)?;
         self.check_trouble()?;
         if !self.leaves_associations() {
             for id in group {

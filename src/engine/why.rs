@@ -157,7 +157,8 @@ pub async fn why(deps: &Deps<'_>, objects: &[ObjectId], id: &RecordId) -> Engine
 impl Session<'_> {
     async fn explain(&mut self, object: ObjectId, id: &RecordId) -> EngineResult<Why> {
         let dirty = BTreeMap::from([(object, BTreeSet::from([id.clone()]))]);
-        let draft = self.draft(&dirty).await?;
+        let mut draft = self.draft(&self.groups.clone(), &dirty).await?;
+        self.tell_waiting(dirty.keys(), &mut draft)?;
         let set = self.describe(&draft)?;
         let mut syncs = Vec::new();
         if !self.options.syncs.is_empty() {

@@ -9,6 +9,7 @@ use crate::plan::ir::{ObjectId, SyncPlan, SystemId};
 use crate::record::{Record, RecordId};
 use crate::schema::SystemKind;
 use crate::schema::model::Owner;
+use crate::state::{Spill, StateResult};
 use crate::value::{Millis, Value};
 
 /// How records of one object are asked for.
@@ -33,9 +34,18 @@ pub struct Systems<'r> {
     pub errors: Vec<i64>,
 }
 
+/// A record in memory, and whether the file of what was put aside has it as it is.
+#[derive(Debug)]
+struct Held {
+    record: Record,
+    aside: bool,
+}
+
 #[derive(Debug, Default)]
 pub struct World {
-    records: BTreeMap<(ObjectId, RecordId), Record>,
+    records: BTreeMap<(ObjectId, RecordId), Held>,
+    /// What was read and is not needed now; [`World::unread`] takes it back.
+    pub spill: Spill,
     /// Asked for and not shown by the CRM.
     missing: BTreeSet<(ObjectId, RecordId)>,
     /// Deleted, on positive evidence.
@@ -79,25 +89,41 @@ impl<'r> Systems<'r> {
 
 impl World {
     pub fn get(&self, object: ObjectId, id: &RecordId) -> Option<&Record> {
-        self.records.get(&(object, id.clone()))
+        self.records.get(&(object, id.clone())).map(|held| &held.record)
     }
 
     pub fn put(&mut self, object: ObjectId, record: Record) {
         self.missing.remove(&(object, record.id.clone()));
-        self.records.insert((object, record.id.clone()), record);
+        self.records.insert((object, record.id.clone()), Held { record, aside: false });
     }
 
     /// What was read of one object.
     pub fn of(&self, object: ObjectId) -> impl Iterator<Item = &Record> {
         // The empty id comes before every other one.
         let from = self.records.range((object, RecordId::new(""))..);
-        from.take_while(move |((at, _), _)| *at == object).map(|(_, record)| record)
+        from.take_while(move |((at, _), _)| *at == object).map(|(_, held)| &held.record)
     }
 
-    pub fn forget(&mut self, object: ObjectId, id: &RecordId) {
+    pub fn forget(&mut self, object: ObjectId, id: &RecordId) -> StateResult<()> {
         let key = (object, id.clone());
         self.records.remove(&key);
         self.missing.remove(&key);
+        self.spill.forget(object.0, id.as_str())
+    }
+
+    /// Puts aside everything that was read: what is asked for again is taken from there instead of being read anew.
+    pub fn set_aside(&mut self) -> StateResult<()> {
+        for ((object, id), held) in std::mem::take(&mut self.records) {
+            if !held.aside {
+                self.spill.put(object.0, id.as_str(), &held.record)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// How many records are in memory.
+    pub fn held(&self) -> usize {
+        self.records.len()
     }
 
     /// Ids under an association key of every record of an object.
@@ -110,14 +136,27 @@ impl World {
         self.missing.contains(&(object, id.clone()))
     }
 
-    /// Those of `ids` that were neither read nor found missing.
-    pub fn unread(&self, object: ObjectId, ids: impl IntoIterator<Item = RecordId>) -> Vec<RecordId> {
-        let known = |id: &RecordId| {
-            let key = (object, id.clone());
-            self.records.contains_key(&key) || self.missing.contains(&key)
-        };
-        let wanted: BTreeSet<RecordId> = ids.into_iter().filter(|id| !known(id)).collect();
-        wanted.into_iter().collect()
+    /// Those of `ids` that were neither read nor found missing. Those that were put aside are taken back.
+    pub fn unread(
+        &mut self,
+        object: ObjectId,
+        ids: impl IntoIterator<Item = RecordId>,
+    ) -> StateResult<Vec<RecordId>> {
+        let wanted: BTreeSet<RecordId> = ids.into_iter().collect();
+        let mut unread = Vec::new();
+        for id in wanted {
+            let key = (object, id);
+            if self.records.contains_key(&key) || self.missing.contains(&key) {
+                continue;
+            }
+            match self.spill.get(object.0, key.1.as_str())? {
+                Some(record) => {
+                    self.records.insert(key, Held { record, aside: true });
+                }
+                None => unread.push(key.1),
+            }
+        }
+        Ok(unread)
     }
 
     /// Keeps an answer to a read by id; what was asked for and is not in it is missing.

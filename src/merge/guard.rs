@@ -5,18 +5,45 @@ use std::collections::BTreeMap;
 use super::change::{Action, Change, Skip};
 use crate::plan::ir::{BinaryOp, Limit, Policy, Sync};
 
+/// What changes come to, by sync: what the guards ask for.
+#[derive(Debug, Clone, Default)]
+pub struct Tally(BTreeMap<String, Counted>);
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Counted {
+    creates: u64,
+    updates: u64,
+    deletes: u64,
+    blanks: u64,
+}
+
+impl Tally {
+    pub fn add(&mut self, changes: &[Change]) {
+        for change in changes {
+            if !self.0.contains_key(&change.sync) {
+                self.0.insert(change.sync.clone(), Counted::default());
+            }
+            let Some(counted) = self.0.get_mut(&change.sync) else { continue };
+            match change.action {
+                Action::Create => counted.creates += 1,
+                Action::Update => counted.updates += 1,
+                Action::Delete => counted.deletes += 1,
+                Action::Associate | Action::Dissociate => {}
+            }
+            counted.blanks += blanks(change);
+        }
+    }
+}
+
 /// Guards that the changes of one sync pass the limit of, in words. `links` = live links before the run; on the
 /// first run of a sync shares of nothing are not asked.
-pub fn passed_limits(sync: &Sync, changes: &[&Change], links: u64) -> Vec<String> {
-    let count =
-        |wanted: &dyn Fn(&Change) -> bool| changes.iter().filter(|change| wanted(change)).count() as u64;
-    let of = |action: Action| count(&|change: &Change| change.action == action);
-    let blanks = changes.iter().map(|change| blanks(change)).sum();
+pub fn passed_limits(sync: &Sync, tally: &Tally, links: u64) -> Vec<String> {
+    let found = tally.0.get(&sync.name).copied().unwrap_or_default();
     let asked = [
-        ("creates", of(Action::Create), sync.guard.creates),
-        ("updates", of(Action::Update), sync.guard.updates),
-        ("deletes", of(Action::Delete), sync.guard.deletes),
-        ("blanks", blanks, sync.guard.blanks),
+        ("creates", found.creates, sync.guard.creates),
+        ("updates", found.updates, sync.guard.updates),
+        ("deletes", found.deletes, sync.guard.deletes),
+        ("blanks", found.blanks, sync.guard.blanks),
     ];
     let mut passed = Vec::new();
     for (what, found, limit) in asked {
@@ -49,6 +76,12 @@ pub fn counts(changes: &[Change], skips: &[Skip]) -> BTreeMap<&'static str, u64>
             .into_iter()
             .map(|name| (name, 0))
             .collect();
+    count_more(&mut counts, changes, skips);
+    counts
+}
+
+/// Adds more changes to [`counts`].
+pub fn count_more(counts: &mut BTreeMap<&'static str, u64>, changes: &[Change], skips: &[Skip]) {
     let mut add = |name, more: u64| *counts.entry(name).or_insert(0) += more;
     for change in changes {
         let action = match change.action {
@@ -71,7 +104,6 @@ pub fn counts(changes: &[Change], skips: &[Skip]) -> BTreeMap<&'static str, u64>
             1,
         );
     }
-    counts
 }
 
 /// Policies that forbid a change set with these [`counts`].

@@ -64,6 +64,31 @@ impl Store {
         self.inbox_where(system, object, "not_before > ?3 AND put_off <= ?3", now)
     }
 
+    /// How much is due at `now`.
+    pub fn due_count(&self, system: &str, object: &str, now: Millis) -> StateResult<u64> {
+        let mut query = self.db.prepare_cached(
+            "SELECT count(*) FROM inbox WHERE system = ?1 AND object = ?2 AND (not_before <= ?3 OR put_off > ?3)",
+        )?;
+        Ok(query.query_row(params![system, object, now.0], |row| row.get::<_, i64>(0))?.unsigned_abs())
+    }
+
+    /// The first ids behind `after` that are due at `now`, at most `most`; what was put off since then is among them.
+    pub fn due_after(
+        &self,
+        (system, object): (&str, &str),
+        now: Millis,
+        after: &str,
+        most: u64,
+    ) -> StateResult<Vec<String>> {
+        let mut query = self.db.prepare_cached(
+            "SELECT id FROM inbox WHERE system = ?1 AND object = ?2 AND id > ?4 \
+             AND (not_before <= ?3 OR put_off >= ?3) ORDER BY id LIMIT ?5",
+        )?;
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let rows = query.query_map(params![system, object, now.0, after, most], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     fn inbox_where(
         &self,
         system: &str,
@@ -203,17 +228,24 @@ impl Store {
         Ok(())
     }
 
-    /// The counterpart is there: whoever waited for it is due.
-    pub fn wake(&self, through: &str, place: &str, id: &str, now: Millis) -> StateResult<()> {
+    /// The counterpart is there: whoever waited for it is due. Gives them as (system, object, id).
+    pub fn wake(
+        &self,
+        through: &str,
+        place: &str,
+        id: &str,
+        now: Millis,
+    ) -> StateResult<Vec<(String, String, String)>> {
         let mut query = self.db.prepare_cached(
             "DELETE FROM waiting WHERE through = ?1 AND place = ?2 AND id = ?3 RETURNING system, object, record",
         )?;
         let rows = query.query_map([through, place, id], |row| {
             Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
         })?;
-        for (system, object, record) in rows.collect::<Result<Vec<_>, _>>()? {
-            self.observe(&system, &object, &[record], now)?;
+        let woken = rows.collect::<Result<Vec<_>, _>>()?;
+        for (system, object, record) in &woken {
+            self.observe(system, object, std::slice::from_ref(record), now)?;
         }
-        Ok(())
+        Ok(woken)
     }
 }

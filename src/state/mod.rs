@@ -10,6 +10,7 @@ pub mod links;
 mod lock;
 pub mod nav;
 mod review;
+mod spill;
 
 use std::path::{Path, PathBuf};
 
@@ -20,6 +21,7 @@ pub use journal::{Finished, Hold, Intent, LedgerRow, OpenIntent, RunRow};
 pub use links::{Bases, Link, LinkState};
 pub use nav::{Match, NavActivity};
 pub use review::{StateCounts, Waiting};
+pub use spill::Spill;
 
 const FORMAT: &str = "1";
 /// There once the triggers keep the counts of links and the open operations.

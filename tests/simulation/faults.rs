@@ -38,6 +38,8 @@ pub struct Faults {
     pub leaves: bool,
     /// A run may make few records without somebody's approval.
     pub small_guard: bool,
+    /// A run looks at two records at a time.
+    pub portions: bool,
 }
 
 impl Faults {
@@ -69,6 +71,7 @@ impl Faults {
             clock_set: on(),
             leaves: on(),
             small_guard: on(),
+            portions: on(),
         }
     }
 }

@@ -128,7 +128,8 @@ impl Sim {
             }),
         };
         let reread = if faults.lost_feed { REREAD } else { Options::default().reread };
-        let options = Options { ablation, reread, ..Options::default() };
+        let portion = if faults.portions { 2 } else { Options::default().portion };
+        let options = Options { ablation, reread, portion, ..Options::default() };
         let mut sim = Sim {
             world: RefCell::new(world),
             store: RefCell::new(store),
