@@ -33,7 +33,7 @@ impl Session<'_> {
         let mut set = ChangeSet {
             format_version: change::FORMAT_VERSION.to_owned(),
             frame: Frame {
-                plan: self.plan().hash(),
+                plan: self.plan_hash().to_owned(),
                 state: self.store().version()?,
                 accounts: self.accounts(),
                 syncs: names(&self.options.syncs),

@@ -93,6 +93,7 @@ impl Session<'_> {
         let steps = (pairs.len() + unlinked.len()) as u64;
         self.deps.progress.stage(&format!("comparing {}", self.sync(id)?.name), steps);
         for (arm, side, record) in unlinked {
+            self.store().open_batch()?;
             // A record may have been paired with one that came before it.
             if self.link_on(id, arm, side, record.as_str())?.is_some() {
                 continue;
@@ -108,6 +109,7 @@ impl Session<'_> {
         draft.compared.extend(self.records_of(id, &pairs)?);
         let keyless = if makers.is_empty() { BTreeSet::new() } else { self.keyless(id)? };
         for (arm, side, source) in makers {
+            self.store().open_batch()?;
             if keyless.contains(&(arm, side.other())) {
                 let sync = self.sync(id)?;
                 let here = sync.arms.get(arm).map_or(sync.left, |at| object_on(sync, at, side));
@@ -118,10 +120,12 @@ impl Session<'_> {
             }
             self.draft_create(id, arm, side.other(), &source, draft)?;
         }
+        self.store().open_batch()?;
         if !self.leaves_associations() {
             self.draft_associations(id, &pairs, draft)?;
             self.draft_propagation(id, dirty, &pairs, draft).await?;
         }
+        self.store().close_batch()?;
         self.deps.progress.step(steps);
         Ok(())
     }
@@ -170,11 +174,7 @@ impl Session<'_> {
     }
 
     /// The records of pairs, both sides.
-    fn records_of(
-        &self,
-        id: SyncId,
-        pairs: &BTreeMap<i64, Work>,
-    ) -> EngineResult<Vec<(ObjectId, RecordId)>> {
+    fn records_of(&self, id: SyncId, pairs: &BTreeMap<i64, Work>) -> EngineResult<Vec<(ObjectId, RecordId)>> {
         let sync = self.sync(id)?;
         let mut records = Vec::new();
         for work in pairs.values() {

@@ -141,7 +141,9 @@ impl Session<'_> {
         let objects: Vec<(ObjectId, Option<usize>)> = std::iter::once((sync.left, None))
             .chain(sync.arms.iter().enumerate().map(|(index, arm)| (arm.right, Some(index))))
             .collect();
-        let listings = try_join_all(objects.iter().zip(0..).map(|((object, _), number)| self.list(*object, number))).await?;
+        let listings =
+            try_join_all(objects.iter().zip(0..).map(|((object, _), number)| self.list(*object, number)))
+                .await?;
         for ((object, arm), listing) in objects.into_iter().zip(listings) {
             let seen = match (sync.start, &known) {
                 (Start::All, _) => Seen::Due,

@@ -255,8 +255,9 @@ impl Session<'_> {
         let ours = entries.iter().position(|entry| stored_as(ty.as_ref(), &sent.after, &entry.value));
         let Some(ours) = ours else { return Vec::new() };
         let before = entries.iter().skip(ours + 1);
+        // An edit in the very moment of our reading may have come after it: then it is not what we read.
         let lost = before.take_while(|entry| {
-            op.stamp.is_none_or(|read| entry.at > read) && !same(&entry.value, &sent.before)
+            op.stamp.is_none_or(|read| entry.at >= read) && !same(&entry.value, &sent.before)
         });
         lost.cloned().collect()
     }

@@ -104,6 +104,7 @@ impl Session<'_> {
             })
             .collect();
         let unseen = self.read_back(object, sending, written).await?;
+        self.store().open_batch()?;
         for (item, (_, outcome)) in sending.iter().zip(outcomes) {
             self.check_trouble()?;
             match outcome {
@@ -147,6 +148,7 @@ impl Session<'_> {
                 Outcome::Unknown { message } => self.failed(item, UNKNOWN, &message, draft, report)?,
             }
         }
+        self.store().close_batch()?;
         unseen.map_or(Ok(()), stops_the_run)
     }
 

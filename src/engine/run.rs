@@ -60,7 +60,7 @@ pub async fn run(
     let mut row = RunRow {
         id: id.clone(),
         kind: kind.to_owned(),
-        plan: deps.plan.hash(),
+        plan: session.plan_hash().to_owned(),
         started: session.started,
         ended: None,
         outcome: "running".to_owned(),
@@ -70,6 +70,8 @@ pub async fn run(
     session.settle().await?;
     deps.store.put_run(&row)?;
     let result = cycle(&mut session, approved, &mut report).await;
+    // An error may have left one open: what was learned before it stands.
+    let result = result.and(deps.store.close_batch().map_err(Into::into));
     report.counts.read = session.world.read;
     report.calls = calls(deps);
     let outcome = match &result {
@@ -284,7 +286,7 @@ fn finish(
 fn check_frame(session: &Session<'_>, set: &ChangeSet) -> EngineResult<()> {
     let frame = &set.frame;
     let stale = |what: &str| Err(EngineError::Frame(format!("{what} since this change set was made")));
-    if frame.plan != session.plan().hash() {
+    if frame.plan != session.plan_hash() {
         return stale("the mappings or schemas changed");
     }
     if frame.accounts != session.accounts() {

@@ -1,6 +1,6 @@
 //! One run's desk: the plan, the connections, the state, the clock, and what has been read so far.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -108,7 +108,7 @@ impl Default for Options {
             decision: None,
             approve: None,
             reread: 7 * 24 * 60 * 60 * 1000,
-            portion: 10_000,
+            portion: 4_000,
             timeout: 60_000,
             ablation: Ablation::default(),
         }
@@ -171,6 +171,7 @@ pub struct Session<'d> {
     pub unsettled: BTreeSet<(ObjectId, RecordId)>,
     /// A look at everything that only counts, before a run in portions makes its first change.
     pub rehearsal: bool,
+    plan_hash: OnceCell<String>,
     /// Records that were called in a run in portions because a counterpart was made that they waited for.
     pub woken: RefCell<BTreeSet<(String, String, String)>>,
     /// Records that were read without their match key, by (sync, arm, side).
@@ -209,6 +210,7 @@ impl<'d> Session<'d> {
             kept: RefCell::new(BTreeMap::new()),
             unsettled: BTreeSet::new(),
             rehearsal: false,
+            plan_hash: OnceCell::new(),
             woken: RefCell::new(BTreeSet::new()),
             keyless: RefCell::new(BTreeSet::new()),
             trouble: RefCell::new(None),
@@ -228,6 +230,11 @@ impl<'d> Session<'d> {
 
     pub fn plan(&self) -> &'d SyncPlan {
         self.deps.plan
+    }
+
+    /// Names the plan; made once, as it takes the whole plan.
+    pub fn plan_hash(&self) -> &str {
+        self.plan_hash.get_or_init(|| self.deps.plan.hash())
     }
 
     pub fn store(&self) -> &'d Store {
@@ -327,6 +334,10 @@ impl<'d> Session<'d> {
                 unread.push((object, ids));
             }
         }
+        if unread.is_empty() {
+            return Ok(());
+        }
+        self.store().close_batch()?;
         let (plan, systems, shapes) = (self.deps.plan, &self.systems, &self.shapes);
         let asked = unread.into_iter().map(async |(object, ids)| {
             let portions = world::read(plan, systems, shapes, object, ids, none.clone()).await?;
@@ -352,6 +363,7 @@ impl<'d> Session<'d> {
         fields: &BTreeSet<String>,
     ) -> EngineResult<()> {
         let history: Arc<[Arc<str>]> = fields.iter().map(|name| name.as_str().into()).collect();
+        self.store().close_batch()?;
         let plan = self.deps.plan;
         let portions = world::read(plan, &self.systems, &self.shapes, object, ids, history).await?;
         self.keep(object, portions);

@@ -99,6 +99,7 @@ pub async fn undo(deps: &Deps<'_>, run: &str, shown: &ChangeSet) -> EngineResult
     };
     deps.store.put_run(&row)?;
     let result = carry_out(&mut session, run, shown, &mut report).await;
+    let result = result.and(deps.store.close_batch().map_err(Into::into));
     report.counts.read = session.world.read;
     report.calls = calls(deps);
     match &result {

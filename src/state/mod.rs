@@ -12,8 +12,10 @@ pub mod nav;
 mod review;
 mod spill;
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 
 pub use feed::InboxEntry;
@@ -28,6 +30,8 @@ const FORMAT: &str = "1";
 const COUNTED: &str = "counted";
 /// Bytes of a file that is checked whenever it is opened.
 const CHECKED_ALWAYS: i64 = 64 << 20;
+/// More than this module has.
+const STATEMENTS: usize = 128;
 /// Seconds for which the check of a larger file stands.
 const CHECKED_FOR: i64 = 24 * 3600;
 
@@ -84,6 +88,8 @@ pub struct Store {
     epoch: Option<u64>,
     /// The folder of a copy, removed with it.
     _scratch: Option<tempfile::TempDir>,
+    /// Between [`Store::open_batch`] and [`Store::close_batch`].
+    batch: Cell<bool>,
 }
 
 impl Store {
@@ -101,7 +107,7 @@ impl Store {
         }
         let lock = lock::Lock::take(&path.with_extension("lock"))?;
         let db = Connection::open(path).map_err(|error| named(error, path))?;
-        let mut store = Store { db, _lock: Some(lock), epoch: None, _scratch: None };
+        let mut store = Store { db, _lock: Some(lock), epoch: None, _scratch: None, batch: Cell::new(false) };
         store.prepare().map_err(|error| match error {
             StateError::NotWritable { cause, .. } => StateError::NotWritable { path: path.to_owned(), cause },
             other => other,
@@ -130,7 +136,7 @@ impl Store {
         }
         let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(path, flags).map_err(|error| named(error, path))?;
-        let store = Store { db, _lock: None, epoch: None, _scratch: None };
+        let store = Store { db, _lock: None, epoch: None, _scratch: None, batch: Cell::new(false) };
         store.check_format()?;
         Ok(Some(store))
     }
@@ -142,7 +148,7 @@ impl Store {
         let copy = folder.path().join("state.db");
         original.db.execute("VACUUM INTO ?1", [copy.to_string_lossy()])?;
         let db = Connection::open(&copy).map_err(|error| named(error, &copy))?;
-        let store = Store { db, _lock: None, epoch: None, _scratch: Some(folder) };
+        let store = Store { db, _lock: None, epoch: None, _scratch: Some(folder), batch: Cell::new(false) };
         store.prepare()?;
         // Nobody misses what a copy loses.
         store.db.pragma_update(None, "synchronous", "OFF")?;
@@ -151,7 +157,13 @@ impl Store {
 
     /// A store that lives as long as the value.
     pub fn in_memory() -> StateResult<Store> {
-        let store = Store { db: Connection::open_in_memory()?, _lock: None, epoch: None, _scratch: None };
+        let store = Store {
+            db: Connection::open_in_memory()?,
+            _lock: None,
+            epoch: None,
+            _scratch: None,
+            batch: Cell::new(false),
+        };
         store.prepare()?;
         Ok(store)
     }
@@ -160,7 +172,7 @@ impl Store {
     /// each opening takes it over from the one before. It lives for as long as anybody has it open.
     pub fn in_shared_memory(name: &str) -> StateResult<Store> {
         let db = Connection::open(format!("file:{name}?mode=memory&cache=shared"))?;
-        let mut store = Store { db, _lock: None, epoch: None, _scratch: None };
+        let mut store = Store { db, _lock: None, epoch: None, _scratch: None, batch: Cell::new(false) };
         store.prepare()?;
         store.epoch = Some(store.next_epoch()?);
         Ok(store)
@@ -174,9 +186,12 @@ impl Store {
 
     fn prepare(&self) -> StateResult<()> {
         self.db.busy_timeout(std::time::Duration::from_secs(2))?;
+        self.db.set_prepared_statement_cache_capacity(STATEMENTS);
         self.db.pragma_update(None, "journal_mode", "WAL")?;
         self.db.pragma_update(None, "synchronous", "FULL")?;
         self.db.pragma_update(None, "foreign_keys", "ON")?;
+        // Without it SQLite prepares statements with a bound LIMIT anew each time, to look at its value.
+        self.db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         let due = self.check_is_due()?;
         if due {
             let sound: String = self.db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
@@ -257,20 +272,57 @@ impl Store {
         }
     }
 
-    /// Runs `work` in one transaction: all of it is kept, or nothing.
+    /// From here on everything is kept by one commit, that of [`Store::close_batch`], instead of one each: a commit waits
+    /// for the disk. A crash before it undoes all of it.
+    ///
+    /// # Errors
+    /// As [`Store::atomically`].
+    pub fn open_batch(&self) -> StateResult<()> {
+        if self.batch.get() {
+            return Ok(());
+        }
+        self.say("BEGIN IMMEDIATE")?;
+        if let Err(error) = self.still_ours() {
+            let _ = self.say("ROLLBACK");
+            return Err(error);
+        }
+        self.batch.set(true);
+        Ok(())
+    }
+
+    /// Commits a batch, if one is open. Done before anything is asked of a CRM: nobody else should wait for that.
+    pub fn close_batch(&self) -> StateResult<()> {
+        if self.batch.replace(false) {
+            self.say("COMMIT")?;
+        }
+        Ok(())
+    }
+
+    /// Opens or ends a transaction.
+    fn say(&self, word: &'static str) -> StateResult<()> {
+        self.db.prepare_cached(word)?.execute([])?;
+        Ok(())
+    }
+
+    /// Runs `work` in one transaction: all of it is kept, or nothing. Within a batch it is kept when the batch is.
     ///
     /// # Errors
     /// [`StateError::Locked`] when another process has opened the state for writing meanwhile.
     pub fn atomically<T>(&self, work: impl FnOnce(&Store) -> StateResult<T>) -> StateResult<T> {
-        self.db.execute_batch("BEGIN IMMEDIATE")?;
+        let within = self.batch.get();
+        self.say(if within { "SAVEPOINT step" } else { "BEGIN IMMEDIATE" })?;
         match self.still_ours().and_then(|()| work(self)) {
             Ok(value) => {
-                self.db.execute_batch("COMMIT")?;
+                self.say(if within { "RELEASE step" } else { "COMMIT" })?;
                 Ok(value)
             }
             Err(error) => {
                 // The first error says more than a failed roll-back, which SQLite does by itself then.
-                let _ = self.db.execute_batch("ROLLBACK");
+                if within {
+                    let _ = self.say("ROLLBACK TO step").and_then(|()| self.say("RELEASE step"));
+                } else {
+                    let _ = self.say("ROLLBACK");
+                }
                 Err(error)
             }
         }

@@ -58,7 +58,8 @@ impl Spill {
 
     pub fn forget(&self, object: u32, id: &str) -> StateResult<()> {
         let Some(db) = self.db.get() else { return Ok(()) };
-        db.prepare_cached("DELETE FROM record WHERE object = ?1 AND id = ?2")?.execute(params![object, id])?;
+        db.prepare_cached("DELETE FROM record WHERE object = ?1 AND id = ?2")?
+            .execute(params![object, id])?;
         Ok(())
     }
 
