@@ -16,14 +16,16 @@ pub struct InboxEntry {
 impl Store {
     /// Adds observations; those already there keep their first time and become due again.
     pub fn observe(&self, system: &str, object: &str, ids: &[String], now: Millis) -> StateResult<()> {
-        let mut insert = self.db.prepare_cached(
-            "INSERT INTO inbox (system, object, id, first_seen) VALUES (?1, ?2, ?3, ?4) \
+        self.writing(|store| {
+            let mut insert = store.db.prepare_cached(
+                "INSERT INTO inbox (system, object, id, first_seen) VALUES (?1, ?2, ?3, ?4) \
              ON CONFLICT DO UPDATE SET not_before = 0",
-        )?;
-        for id in ids {
-            insert.execute(params![system, object, id, now.0])?;
-        }
-        Ok(())
+            )?;
+            for id in ids {
+                insert.execute(params![system, object, id, now.0])?;
+            }
+            Ok(())
+        })
     }
 
     /// Adds changes with the times of the change. A record that was put off becomes due by a later change only: a feed
@@ -35,23 +37,27 @@ impl Store {
         changes: &[(String, Millis)],
         now: Millis,
     ) -> StateResult<()> {
-        let mut insert = self.db.prepare_cached(
-            "INSERT INTO inbox (system, object, id, first_seen) VALUES (?1, ?2, ?3, ?4) \
+        self.writing(|store| {
+            let mut insert = store.db.prepare_cached(
+                "INSERT INTO inbox (system, object, id, first_seen) VALUES (?1, ?2, ?3, ?4) \
              ON CONFLICT DO UPDATE SET not_before = CASE WHEN ?5 > put_off THEN 0 ELSE not_before END",
-        )?;
-        for (id, at) in changes {
-            insert.execute(params![system, object, id, now.0, at.0])?;
-        }
-        Ok(())
+            )?;
+            for (id, at) in changes {
+                insert.execute(params![system, object, id, now.0, at.0])?;
+            }
+            Ok(())
+        })
     }
 
     /// Adds one observation; one that is there already, or put off, stays as it is.
     pub fn observe_once(&self, system: &str, object: &str, id: &str, now: Millis) -> StateResult<()> {
-        let mut insert = self.db.prepare_cached(
-            "INSERT OR IGNORE INTO inbox (system, object, id, first_seen) VALUES (?1, ?2, ?3, ?4)",
-        )?;
-        insert.execute(params![system, object, id, now.0])?;
-        Ok(())
+        self.writing(|store| {
+            let mut insert = store.db.prepare_cached(
+                "INSERT OR IGNORE INTO inbox (system, object, id, first_seen) VALUES (?1, ?2, ?3, ?4)",
+            )?;
+            insert.execute(params![system, object, id, now.0])?;
+            Ok(())
+        })
     }
 
     /// What is due at `now`, by id.
@@ -116,10 +122,12 @@ impl Store {
     }
 
     pub fn done(&self, system: &str, object: &str, id: &str) -> StateResult<()> {
-        let mut delete =
-            self.db.prepare_cached("DELETE FROM inbox WHERE system = ?1 AND object = ?2 AND id = ?3")?;
-        delete.execute([system, object, id])?;
-        Ok(())
+        self.writing(|store| {
+            let mut delete =
+                store.db.prepare_cached("DELETE FROM inbox WHERE system = ?1 AND object = ?2 AND id = ?3")?;
+            delete.execute([system, object, id])?;
+            Ok(())
+        })
     }
 
     /// Puts a record off: it stays in the inbox, and each time it waits four times as long, `first` milliseconds at
@@ -132,14 +140,16 @@ impl Store {
         (now, first): (Millis, i64),
         error: &str,
     ) -> StateResult<()> {
-        let mut insert = self.db.prepare_cached(
-            "INSERT INTO inbox (system, object, id, first_seen, attempts, not_before, error, put_off) \
+        self.writing(|store| {
+            let mut insert = store.db.prepare_cached(
+                "INSERT INTO inbox (system, object, id, first_seen, attempts, not_before, error, put_off) \
              VALUES (?1, ?2, ?3, ?4, 1, ?4 + ?6, ?5, ?4) \
              ON CONFLICT DO UPDATE SET attempts = attempts + 1, error = ?5, put_off = ?4, \
              not_before = ?4 + min(?6 << min(2 * attempts, 20), 259200000)",
-        )?;
-        insert.execute(params![system, object, id, now.0, error, first])?;
-        Ok(())
+            )?;
+            insert.execute(params![system, object, id, now.0, error, first])?;
+            Ok(())
+        })
     }
 
     /// A record that nothing is wrong with waits until `not_before`, however often.
@@ -151,20 +161,25 @@ impl Store {
         (now, not_before): (Millis, Millis),
         why: &str,
     ) -> StateResult<()> {
-        let mut insert = self.db.prepare_cached(
-            "INSERT INTO inbox (system, object, id, first_seen, not_before, error, put_off) \
+        self.writing(|store| {
+            let mut insert = store.db.prepare_cached(
+                "INSERT INTO inbox (system, object, id, first_seen, not_before, error, put_off) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?4) \
              ON CONFLICT DO UPDATE SET not_before = ?5, error = ?6, put_off = ?4",
-        )?;
-        insert.execute(params![system, object, id, now.0, not_before.0, why])?;
-        Ok(())
+            )?;
+            insert.execute(params![system, object, id, now.0, not_before.0, why])?;
+            Ok(())
+        })
     }
 
     /// A record that was there before the sync started, with the fingerprint of its mapped fields.
     pub fn put_older(&self, sync: &str, place: &str, id: &str, mark: &str) -> StateResult<()> {
-        let mut insert = self.db.prepare_cached("INSERT OR REPLACE INTO older VALUES (?1, ?2, ?3, ?4)")?;
-        insert.execute([sync, place, id, mark])?;
-        Ok(())
+        self.writing(|store| {
+            let mut insert =
+                store.db.prepare_cached("INSERT OR REPLACE INTO older VALUES (?1, ?2, ?3, ?4)")?;
+            insert.execute([sync, place, id, mark])?;
+            Ok(())
+        })
     }
 
     /// The fingerprint of a record that was there before the sync started.
@@ -193,10 +208,12 @@ impl Store {
 
     /// The record takes part from now on, changed or not.
     pub fn forget_older(&self, sync: &str, place: &str, id: &str) -> StateResult<()> {
-        let mut delete =
-            self.db.prepare_cached("DELETE FROM older WHERE sync = ?1 AND place = ?2 AND id = ?3")?;
-        delete.execute([sync, place, id])?;
-        Ok(())
+        self.writing(|store| {
+            let mut delete =
+                store.db.prepare_cached("DELETE FROM older WHERE sync = ?1 AND place = ?2 AND id = ?3")?;
+            delete.execute([sync, place, id])?;
+            Ok(())
+        })
     }
 
     /// In the server's time.
@@ -209,11 +226,13 @@ impl Store {
 
     /// Never moves back.
     pub fn set_watermark(&self, system: &str, object: &str, at: Millis) -> StateResult<()> {
-        let mut insert = self.db.prepare_cached(
+        self.writing(|store| {
+            let mut insert = store.db.prepare_cached(
             "INSERT INTO watermark VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET at = max(at, excluded.at)",
         )?;
-        insert.execute(params![system, object, at.0])?;
-        Ok(())
+            insert.execute(params![system, object, at.0])?;
+            Ok(())
+        })
     }
 
     /// `record` waits for the counterpart of record `id` (at `place` of sync `through`).
@@ -222,10 +241,12 @@ impl Store {
         (through, place, id): (&str, &str, &str),
         (system, object, record): (&str, &str, &str),
     ) -> StateResult<()> {
-        let mut insert =
-            self.db.prepare_cached("INSERT OR IGNORE INTO waiting VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
-        insert.execute([through, place, id, system, object, record])?;
-        Ok(())
+        self.writing(|store| {
+            let mut insert =
+                store.db.prepare_cached("INSERT OR IGNORE INTO waiting VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+            insert.execute([through, place, id, system, object, record])?;
+            Ok(())
+        })
     }
 
     /// The counterpart is there: whoever waited for it is due. Gives them as (system, object, id).
@@ -236,7 +257,8 @@ impl Store {
         id: &str,
         now: Millis,
     ) -> StateResult<Vec<(String, String, String)>> {
-        let mut query = self.db.prepare_cached(
+        self.writing(|store| {
+        let mut query = store.db.prepare_cached(
             "DELETE FROM waiting WHERE through = ?1 AND place = ?2 AND id = ?3 RETURNING system, object, record",
         )?;
         let rows = query.query_map([through, place, id], |row| {
@@ -244,8 +266,9 @@ impl Store {
         })?;
         let woken = rows.collect::<Result<Vec<_>, _>>()?;
         for (system, object, record) in &woken {
-            self.observe(system, object, std::slice::from_ref(record), now)?;
+            store.observe(system, object, std::slice::from_ref(record), now)?;
         }
         Ok(woken)
+    })
     }
 }

@@ -83,29 +83,32 @@ pub struct RunRow {
 impl Store {
     /// Appends intents, chained to the journal's tail. Call inside [`Store::atomically`].
     pub fn add_intents(&self, intents: &[Intent]) -> StateResult<()> {
-        let tail = "SELECT chain FROM intent ORDER BY seq DESC LIMIT 1";
-        let mut chain: String = self.db.query_row(tail, [], |row| row.get(0)).optional()?.unwrap_or_default();
-        let mut insert = self.db.prepare_cached(
-            "INSERT INTO intent (op, run, sync, system, object, record, payload, issued, until, chain) \
+        self.writing(|store| {
+            let tail = "SELECT chain FROM intent ORDER BY seq DESC LIMIT 1";
+            let mut chain: String =
+                store.db.query_row(tail, [], |row| row.get(0)).optional()?.unwrap_or_default();
+            let mut insert = store.db.prepare_cached(
+                "INSERT INTO intent (op, run, sync, system, object, record, payload, issued, until, chain) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-        )?;
-        for intent in intents {
-            let payload = intent.payload.to_string();
-            chain = link_of_chain(&chain, intent, &payload);
-            insert.execute(params![
-                intent.op,
-                intent.run,
-                intent.sync,
-                intent.system,
-                intent.object,
-                intent.record,
-                payload,
-                intent.issued.0,
-                intent.until.0,
-                chain
-            ])?;
-        }
-        Ok(())
+            )?;
+            for intent in intents {
+                let payload = intent.payload.to_string();
+                chain = link_of_chain(&chain, intent, &payload);
+                insert.execute(params![
+                    intent.op,
+                    intent.run,
+                    intent.sync,
+                    intent.system,
+                    intent.object,
+                    intent.record,
+                    payload,
+                    intent.issued.0,
+                    intent.until.0,
+                    chain
+                ])?;
+            }
+            Ok(())
+        })
     }
 
     pub fn set_outcome(
@@ -116,10 +119,12 @@ impl Store {
         detail: &str,
         at: Millis,
     ) -> StateResult<()> {
-        let mut insert =
-            self.db.prepare_cached("INSERT OR REPLACE INTO outcome VALUES (?1, ?2, ?3, ?4, ?5)")?;
-        insert.execute(params![op, result, record, detail, at.0])?;
-        Ok(())
+        self.writing(|store| {
+            let mut insert =
+                store.db.prepare_cached("INSERT OR REPLACE INTO outcome VALUES (?1, ?2, ?3, ?4, ?5)")?;
+            insert.execute(params![op, result, record, detail, at.0])?;
+            Ok(())
+        })
     }
 
     /// Intents whose outcome is not known, oldest first.
@@ -193,23 +198,25 @@ impl Store {
     }
 
     pub fn add_ledger(&self, row: &LedgerRow, at: Millis) -> StateResult<()> {
-        let mut insert = self.db.prepare_cached(
-            "INSERT INTO ledger (run, sync, system, object, record, field, lost, won, rule, at) \
+        self.writing(|store| {
+            let mut insert = store.db.prepare_cached(
+                "INSERT INTO ledger (run, sync, system, object, record, field, lost, won, rule, at) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-        )?;
-        insert.execute(params![
-            row.run,
-            row.sync,
-            row.system,
-            row.object,
-            row.record,
-            row.field,
-            row.lost.to_string(),
-            row.won.to_string(),
-            row.rule,
-            at.0
-        ])?;
-        Ok(())
+            )?;
+            insert.execute(params![
+                row.run,
+                row.sync,
+                row.system,
+                row.object,
+                row.record,
+                row.field,
+                row.lost.to_string(),
+                row.won.to_string(),
+                row.rule,
+                at.0
+            ])?;
+            Ok(())
+        })
     }
 
     pub fn ledger_of(&self, run: &str) -> StateResult<Vec<LedgerRow>> {
@@ -245,31 +252,36 @@ impl Store {
         record: &str,
         holds: &[Hold],
     ) -> StateResult<()> {
-        let mut delete = self.db.prepare_cached(
-            "DELETE FROM hold WHERE sync = ?1 AND system = ?2 AND object = ?3 AND record = ?4",
-        )?;
-        delete.execute([sync, system, object, record])?;
-        for hold in holds {
-            self.add_hold(hold)?;
-        }
-        Ok(())
+        self.writing(|store| {
+            let mut delete = store.db.prepare_cached(
+                "DELETE FROM hold WHERE sync = ?1 AND system = ?2 AND object = ?3 AND record = ?4",
+            )?;
+            delete.execute([sync, system, object, record])?;
+            for hold in holds {
+                store.add_hold(hold)?;
+            }
+            Ok(())
+        })
     }
 
     /// Adds to what is held of a record.
     pub fn add_hold(&self, hold: &Hold) -> StateResult<()> {
-        let mut insert =
-            self.db.prepare_cached("INSERT OR REPLACE INTO hold VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
-        insert.execute(params![
-            hold.sync,
-            hold.system,
-            hold.object,
-            hold.record,
-            hold.field,
-            hold.reason,
-            hold.detail,
-            hold.since.0
-        ])?;
-        Ok(())
+        self.writing(|store| {
+            let mut insert = store
+                .db
+                .prepare_cached("INSERT OR REPLACE INTO hold VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
+            insert.execute(params![
+                hold.sync,
+                hold.system,
+                hold.object,
+                hold.record,
+                hold.field,
+                hold.reason,
+                hold.detail,
+                hold.since.0
+            ])?;
+            Ok(())
+        })
     }
 
     pub fn holds(&self) -> StateResult<Vec<Hold>> {
@@ -293,18 +305,20 @@ impl Store {
     }
 
     pub fn put_run(&self, run: &RunRow) -> StateResult<()> {
-        let mut insert =
-            self.db.prepare_cached("INSERT OR REPLACE INTO run VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
-        insert.execute(params![
-            run.id,
-            run.kind,
-            run.plan,
-            run.started.0,
-            run.ended.map(|at| at.0),
-            run.outcome,
-            run.report.to_string()
-        ])?;
-        Ok(())
+        self.writing(|store| {
+            let mut insert =
+                store.db.prepare_cached("INSERT OR REPLACE INTO run VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
+            insert.execute(params![
+                run.id,
+                run.kind,
+                run.plan,
+                run.started.0,
+                run.ended.map(|at| at.0),
+                run.outcome,
+                run.report.to_string()
+            ])?;
+            Ok(())
+        })
     }
 
     /// Newest first.
@@ -391,6 +405,49 @@ mod tests {
         assert!(!format!("{:?}", store.intents_of("r1").unwrap()).contains("Name"));
         store.db.execute("UPDATE intent SET payload = '{}' WHERE op = 'a'", []).unwrap();
         assert_eq!(store.broken_chain().unwrap(), Some("a".into()));
+    }
+
+    #[test]
+    fn nothing_is_written_by_whom_the_state_was_taken_from() {
+        let first = Store::in_shared_memory("taken").unwrap();
+        first.set_meta("x", "1").unwrap();
+        let second = Store::in_shared_memory("taken").unwrap();
+        let refused = |result: StateResult<()>| {
+            assert!(matches!(result, Err(crate::state::StateError::Locked(_))), "{result:?}");
+        };
+        refused(first.set_meta("x", "2"));
+        refused(first.set_outcome("a", "ok", "001", "", Millis(3)));
+        refused(first.observe("hubspot", "company", &["1".into()], Millis(1)));
+        refused(first.set_watermark("hubspot", "company", Millis(1)));
+        refused(first.mark_verified(1, Millis(1)));
+        refused(first.put_keys("companies", "left", "1", &[]));
+        refused(first.open_batch());
+        assert_eq!(second.meta("x").unwrap().as_deref(), Some("1"));
+        second.set_meta("x", "3").unwrap();
+    }
+
+    #[test]
+    fn a_batch_is_kept_at_its_end_and_a_failed_step_leaves_the_others() {
+        let store = Store::in_shared_memory("batch").unwrap();
+        let other = rusqlite::Connection::open("file:batch?mode=memory&cache=shared").unwrap();
+        other.pragma_update(None, "read_uncommitted", "OFF").unwrap();
+        store.open_batch().unwrap();
+        store.open_batch().unwrap();
+        store.set_meta("x", "1").unwrap();
+        let failed: StateResult<()> = store.atomically(|s| {
+            s.set_meta("x", "2")?;
+            Err(crate::state::StateError::Full)
+        });
+        assert!(failed.is_err());
+        store.atomically(|s| s.set_meta("y", "1")).unwrap();
+        let seen = |key: &str| {
+            let sql = "SELECT value FROM meta WHERE key = ?1";
+            other.query_row(sql, [key], |row| row.get::<_, String>(0)).ok()
+        };
+        assert_eq!(seen("x"), None);
+        store.close_batch().unwrap();
+        store.close_batch().unwrap();
+        assert_eq!((seen("x").as_deref(), seen("y").as_deref()), (Some("1"), Some("1")));
     }
 
     #[test]

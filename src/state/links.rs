@@ -169,10 +169,11 @@ impl Store {
 
     /// Inserts (id 0) or replaces a link; gives its id.
     pub fn put_link(&self, link: &Link) -> StateResult<i64> {
+        self.writing(|store| {
         let bases = serde_json::to_string(&link.bases)?;
         let (left_stamp, right_stamp) = (link.left_stamp.map(|at| at.0), link.right_stamp.map(|at| at.0));
         if link.id == 0 {
-            let mut insert = self.db.prepare_cached(
+            let mut insert = store.db.prepare_cached(
                 "INSERT INTO link (sync, left_id, arm, right_id, state, reason, left_stamp, right_stamp, bases, run, at, \
                  verified) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11)",
             )?;
@@ -189,9 +190,9 @@ impl Store {
                 link.run,
                 link.at.0
             ])?;
-            return Ok(self.db.last_insert_rowid());
+            return Ok(store.db.last_insert_rowid());
         }
-        let mut update = self.db.prepare_cached(
+        let mut update = store.db.prepare_cached(
             "UPDATE link SET left_id = ?2, arm = ?3, right_id = ?4, state = ?5, reason = ?6, left_stamp = ?7, \
              right_stamp = ?8, bases = ?9, verified = ?10 WHERE id = ?1",
         )?;
@@ -208,12 +209,15 @@ impl Store {
             link.at.0
         ])?;
         Ok(link.id)
+    })
     }
 
     /// Removes a link from the index of pairs, so that another may take its place; the journal keeps its story.
     pub fn drop_link(&self, id: i64) -> StateResult<()> {
-        self.db.prepare_cached("DELETE FROM link WHERE id = ?1")?.execute([id])?;
-        Ok(())
+        self.writing(|store| {
+            store.db.prepare_cached("DELETE FROM link WHERE id = ?1")?.execute([id])?;
+            Ok(())
+        })
     }
 
     /// Live links that were verified longest ago.
@@ -223,20 +227,28 @@ impl Store {
     }
 
     pub fn mark_verified(&self, id: i64, at: Millis) -> StateResult<()> {
-        self.db.prepare_cached("UPDATE link SET verified = ?2 WHERE id = ?1")?.execute(params![id, at.0])?;
-        Ok(())
+        self.writing(|store| {
+            store
+                .db
+                .prepare_cached("UPDATE link SET verified = ?2 WHERE id = ?1")?
+                .execute(params![id, at.0])?;
+            Ok(())
+        })
     }
 
     /// Remembers the match keys of a record, one per rule; blank keys are left out.
     pub fn put_keys(&self, sync: &str, place: &str, id: &str, keys: &[(usize, String)]) -> StateResult<()> {
-        let mut delete =
-            self.db.prepare_cached("DELETE FROM match_key WHERE sync = ?1 AND place = ?2 AND id = ?3")?;
-        delete.execute([sync, place, id])?;
-        let mut insert = self.db.prepare_cached("INSERT INTO match_key VALUES (?1, ?2, ?3, ?4, ?5)")?;
-        for (rule, key) in keys {
-            insert.execute(params![sync, *rule as i64, place, key, id])?;
-        }
-        Ok(())
+        self.writing(|store| {
+            let mut delete = store
+                .db
+                .prepare_cached("DELETE FROM match_key WHERE sync = ?1 AND place = ?2 AND id = ?3")?;
+            delete.execute([sync, place, id])?;
+            let mut insert = store.db.prepare_cached("INSERT INTO match_key VALUES (?1, ?2, ?3, ?4, ?5)")?;
+            for (rule, key) in keys {
+                insert.execute(params![sync, *rule as i64, place, key, id])?;
+            }
+            Ok(())
+        })
     }
 
     /// Records with this key, at most `limit`, by id.

@@ -250,8 +250,10 @@ impl Store {
     }
 
     pub fn set_meta(&self, key: &str, value: &str) -> StateResult<()> {
-        self.db.prepare_cached("INSERT OR REPLACE INTO meta VALUES (?1, ?2)")?.execute([key, value])?;
-        Ok(())
+        self.writing(|store| {
+            store.db.prepare_cached("INSERT OR REPLACE INTO meta VALUES (?1, ?2)")?.execute([key, value])?;
+            Ok(())
+        })
     }
 
     /// Moves on with every run that wrote; a saved change set is bound to it.
@@ -296,6 +298,11 @@ impl Store {
             self.say("COMMIT")?;
         }
         Ok(())
+    }
+
+    /// One write, in a transaction of its own unless one is open: nothing is written by a process that lost the state.
+    fn writing<T>(&self, work: impl FnOnce(&Store) -> StateResult<T>) -> StateResult<T> {
+        if self.db.is_autocommit() { self.atomically(work) } else { work(self) }
     }
 
     /// Opens or ends a transaction.

@@ -73,17 +73,22 @@ impl Store {
     }
 
     pub fn put_nav_connection(&self, system: &str, doc: &Json) -> StateResult<()> {
-        let mut insert = self.db.prepare_cached("INSERT OR REPLACE INTO nav_connection VALUES (?1, ?2)")?;
-        insert.execute(params![system, doc.to_string()])?;
-        Ok(())
+        self.writing(|store| {
+            let mut insert =
+                store.db.prepare_cached("INSERT OR REPLACE INTO nav_connection VALUES (?1, ?2)")?;
+            insert.execute(params![system, doc.to_string()])?;
+            Ok(())
+        })
     }
 
     /// Notes a decision of a person.
     pub fn nav_audit(&self, at: Millis, what: &str, detail: &Json) -> StateResult<()> {
-        let mut insert =
-            self.db.prepare_cached("INSERT INTO nav_audit (at, what, detail) VALUES (?1, ?2, ?3)")?;
-        insert.execute(params![at.0, what, detail.to_string()])?;
-        Ok(())
+        self.writing(|store| {
+            let mut insert =
+                store.db.prepare_cached("INSERT INTO nav_audit (at, what, detail) VALUES (?1, ?2, ?3)")?;
+            insert.execute(params![at.0, what, detail.to_string()])?;
+            Ok(())
+        })
     }
 
     pub fn nav_audits(&self) -> StateResult<Vec<(Millis, String, Json)>> {
@@ -98,24 +103,26 @@ impl Store {
     }
 
     pub fn put_match(&self, found: &Match) -> StateResult<()> {
-        let mut insert = self.db.prepare_cached(
-            "INSERT OR REPLACE INTO nav_match VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-        )?;
-        insert.execute(params![
-            found.crm,
-            found.object,
-            found.record,
-            found.status,
-            found.badge,
-            found.badge_source,
-            found.display,
-            found.display_source,
-            found.score,
-            found.candidates,
-            found.at.0,
-            found.who().unwrap_or("")
-        ])?;
-        Ok(())
+        self.writing(|store| {
+            let mut insert = store.db.prepare_cached(
+                "INSERT OR REPLACE INTO nav_match VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            )?;
+            insert.execute(params![
+                found.crm,
+                found.object,
+                found.record,
+                found.status,
+                found.badge,
+                found.badge_source,
+                found.display,
+                found.display_source,
+                found.score,
+                found.candidates,
+                found.at.0,
+                found.who().unwrap_or("")
+            ])?;
+            Ok(())
+        })
     }
 
     fn matches_where(&self, condition: &str, values: impl rusqlite::Params) -> StateResult<Vec<Match>> {
@@ -156,15 +163,19 @@ impl Store {
     }
 
     pub fn forget_match(&self, crm: &str, object: &str, record: &str) -> StateResult<()> {
-        let mut delete =
-            self.db.prepare_cached("DELETE FROM nav_match WHERE crm = ?1 AND object = ?2 AND record = ?3")?;
-        delete.execute([crm, object, record])?;
-        Ok(())
+        self.writing(|store| {
+            let mut delete = store
+                .db
+                .prepare_cached("DELETE FROM nav_match WHERE crm = ?1 AND object = ?2 AND record = ?3")?;
+            delete.execute([crm, object, record])?;
+            Ok(())
+        })
     }
 
     /// Keeps what the feed told of an activity; where it was written stands.
     pub fn observe_activity(&self, writeback: &str, one: &NavActivity) -> StateResult<()> {
-        let mut insert = self.db.prepare_cached(
+        self.writing(|store| {
+        let mut insert = store.db.prepare_cached(
             "INSERT INTO nav_activity (writeback, id, kind, seat, about, origin, at, copied, state) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'new') \
              ON CONFLICT (writeback, id) DO UPDATE SET kind = ?3, seat = ?4, about = ?5, origin = ?6, at = ?7, copied = ?8",
@@ -173,11 +184,13 @@ impl Store {
             writeback, one.id, one.kind, one.seat, one.about, one.origin, one.at.0, one.copied
         ])?;
         Ok(())
+    })
     }
 
     /// Moves an activity on.
     pub fn settle_activity(&self, writeback: &str, one: &NavActivity) -> StateResult<()> {
-        let mut update = self.db.prepare_cached(
+        self.writing(|store| {
+        let mut update = store.db.prepare_cached(
             "UPDATE nav_activity SET state = ?3, reason = ?4, detail = ?5, object = ?6, record = ?7, on_object = ?8, \
              on_record = ?9 WHERE writeback = ?1 AND id = ?2",
         )?;
@@ -193,6 +206,7 @@ impl Store {
             one.on_record
         ])?;
         Ok(())
+    })
     }
 
     fn activities_where(
@@ -258,8 +272,10 @@ impl Store {
 
     /// Forgets what was decided of activities that are not written, so that the next run decides again; gives the number.
     pub fn reset_activities(&self, writeback: &str) -> StateResult<usize> {
-        let sql = "UPDATE nav_activity SET state = 'new', reason = '', detail = '' \
+        self.writing(|store| {
+            let sql = "UPDATE nav_activity SET state = 'new', reason = '', detail = '' \
                    WHERE writeback = ?1 AND state <> 'written'";
-        Ok(self.db.execute(sql, [writeback])?)
+            Ok(store.db.execute(sql, [writeback])?)
+        })
     }
 }

@@ -95,10 +95,13 @@ impl Store {
     }
 
     pub fn set_link_state(&self, id: i64, state: LinkState, reason: &str, at: Millis) -> StateResult<()> {
-        let mut update =
-            self.db.prepare_cached("UPDATE link SET state = ?2, reason = ?3, verified = ?4 WHERE id = ?1")?;
-        update.execute(params![id, state.word(), reason, at.0])?;
-        Ok(())
+        self.writing(|store| {
+            let mut update = store
+                .db
+                .prepare_cached("UPDATE link SET state = ?2, reason = ?3, verified = ?4 WHERE id = ?1")?;
+            update.execute(params![id, state.word(), reason, at.0])?;
+            Ok(())
+        })
     }
 
     /// When an operation's outcome was recorded; `None` while it is not known.
@@ -137,7 +140,8 @@ impl Store {
     /// # Errors
     /// A request about the record is still open: what it did has to be known first.
     pub fn forget(&self, system: &str, object: &str, record: &str) -> StateResult<u64> {
-        let entries = self.intents_on(system, object, record)?;
+        self.writing(|store| {
+        let entries = store.intents_on(system, object, record)?;
         let open: Vec<&Finished> = entries.iter().filter(|entry| entry.result.is_empty()).collect();
         if !open.is_empty() {
             return Err(StateError::Other(format!(
@@ -147,28 +151,31 @@ impl Store {
         for entry in &entries {
             let hash = super::journal::payload_hash(&entry.intent.payload.to_string());
             let payload = serde_json::json!({ super::journal::FORGOTTEN: hash }).to_string();
-            self.db.execute("UPDATE intent SET payload = ?2 WHERE op = ?1", [&entry.intent.op, &payload])?;
-            self.db.execute("UPDATE outcome SET detail = '' WHERE op = ?1", [&entry.intent.op])?;
+            store.db.execute("UPDATE intent SET payload = ?2 WHERE op = ?1", [&entry.intent.op, &payload])?;
+            store.db.execute("UPDATE outcome SET detail = '' WHERE op = ?1", [&entry.intent.op])?;
         }
         let place = [system, object, record];
         let gone = "\"(forgotten)\"";
-        self.db.execute(
+        store.db.execute(
             "UPDATE ledger SET lost = ?4, won = ?4 WHERE system = ?1 AND object = ?2 AND record = ?3",
             [system, object, record, gone],
         )?;
-        self.db.execute("DELETE FROM hold WHERE system = ?1 AND object = ?2 AND record = ?3", place)?;
-        self.db.execute("DELETE FROM inbox WHERE system = ?1 AND object = ?2 AND id = ?3", place)?;
-        self.db.execute("DELETE FROM waiting WHERE system = ?1 AND object = ?2 AND record = ?3", place)?;
+        store.db.execute("DELETE FROM hold WHERE system = ?1 AND object = ?2 AND record = ?3", place)?;
+        store.db.execute("DELETE FROM inbox WHERE system = ?1 AND object = ?2 AND id = ?3", place)?;
+        store.db.execute("DELETE FROM waiting WHERE system = ?1 AND object = ?2 AND record = ?3", place)?;
         Ok(entries.len() as u64)
+    })
     }
 
     /// Takes the match keys of a record and the agreed values of a link out of the state.
     pub fn forget_link(&self, link: &Link, at: Millis) -> StateResult<()> {
-        let keys = "DELETE FROM match_key WHERE sync = ?1 AND place = ?2 AND id = ?3";
-        self.db.execute(keys, [link.sync.as_str(), super::links::LEFT, &link.left])?;
-        self.db.execute(keys, [&link.sync, &link.arm, &link.right])?;
-        self.db.execute("UPDATE link SET bases = '{}' WHERE id = ?1", [link.id])?;
-        self.set_link_state(link.id, LinkState::Unlinked, FORGOTTEN_LINK, at)
+        self.writing(|store| {
+            let keys = "DELETE FROM match_key WHERE sync = ?1 AND place = ?2 AND id = ?3";
+            store.db.execute(keys, [link.sync.as_str(), super::links::LEFT, &link.left])?;
+            store.db.execute(keys, [&link.sync, &link.arm, &link.right])?;
+            store.db.execute("UPDATE link SET bases = '{}' WHERE id = ?1", [link.id])?;
+            store.set_link_state(link.id, LinkState::Unlinked, FORGOTTEN_LINK, at)
+        })
     }
 
     /// Writes over what deleted rows left in the file.
