@@ -15,6 +15,7 @@ mod cycle;
 mod files;
 #[path = "../cli_offline/json_schema.rs"]
 mod json_schema;
+mod portions;
 mod reconcile;
 mod support;
 mod trouble;
