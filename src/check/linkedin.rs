@@ -24,6 +24,11 @@ const PAIRS: [(&str, &[&str]); 3] = [
 /// Where an activity was made; `mobile` is any of the apps.
 const ORIGINS: [&str; 4] = ["mobile", "desktop", "ios", "android"];
 
+/// Whether an object of a CRM may sync with one of Sales Navigator.
+pub(super) fn can_pair(crm: &str, nav: &str) -> bool {
+    PAIRS.iter().any(|(object, with)| *object == nav && with.contains(&crm))
+}
+
 pub fn records_flow_as_linkedin_lets_them<'a>(ctx: &mut Ctx<'a, '_>, sync: &Sync<'a>) {
     for arm in &sync.arms {
         let (crm, nav, to_crm) = match (sync.left.kind, arm.right.kind) {

@@ -97,6 +97,10 @@ pub fn clauses_fit_the_connector<'a>(ctx: &mut Ctx<'a, '_>, sync: &Sync<'a>) {
         let message = "records are saved to lists of Sales Navigator only".to_owned();
         ctx.say(wording::not_supported(list.span, message));
     }
+    // A pair of objects that can't sync is complained about as such.
+    if salesnav.is_some_and(|arm| !super::linkedin::can_pair(sync.left.name, arm.right.name)) {
+        return;
+    }
     for found in &sync.matches {
         let Match::Matcher(word) = found else { continue };
         let wanted = match salesnav.map(|arm| arm.right.name) {

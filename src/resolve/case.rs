@@ -8,6 +8,9 @@ use crate::schema::FieldType;
 use crate::syntax::ast;
 use crate::value::Value;
 
+/// Why a record or pair is left alone, as far as a test can see it.
+const SKIPS: [&str; 6] = ["filter", "stage-unmapped", "create-rule", "create-never", "veto", "direction"];
+
 impl<'a> Resolver<'a> {
     pub(super) fn test(&mut self, item: &'a ast::Test, program: &Program<'a>) -> Option<Test<'a>> {
         let Some(sync) = program.syncs.iter().position(|sync| sync.name.text == item.sync.text) else {
@@ -64,7 +67,15 @@ impl<'a> Resolver<'a> {
                     self.say(texts::unknown_word(word.span, "expectation", &word.text, near, &known));
                     return None;
                 }
-                Expect::Outcome { word: word.text.clone(), reason: reason.clone(), span }
+                if let Some(reason) = reason.as_ref().filter(|_| word.text == "skipped")
+                    && !SKIPS.contains(&reason.text.as_str())
+                {
+                    let near = nearest(&reason.text, SKIPS);
+                    self.say(texts::unknown_word(reason.span, "reason to skip", &reason.text, near, &SKIPS));
+                    return None;
+                }
+                let reason = reason.as_ref().map(|reason| reason.text.clone());
+                Expect::Outcome { word: word.text.clone(), reason, span }
             }
             ast::ExpectKind::Conflict { winner } => {
                 Expect::Conflict { winner: self.side(sync, winner)?, span }

@@ -62,7 +62,7 @@ impl<'t> Reader<'t> {
                         ast::ExpectKind::Conflict { winner: builder.ident(parts.next(Rule::name)) }
                     } else {
                         let word = builder.ident(parts.next(Rule::name));
-                        let reason = parts.next(Rule::reason).map(|pair| pair.as_str().to_owned());
+                        let reason = parts.next(Rule::reason).map(|pair| builder.ident(Some(pair)));
                         ast::ExpectKind::Outcome { word, reason }
                     };
                     expects.push(ast::Expect { kind, span: line.span });

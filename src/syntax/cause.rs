@@ -120,11 +120,25 @@ pub fn cause(piece: Piece<'_>, stop: &Stop, frame: Frame<'_>) -> Diagnostic {
     }
     let found_end = stop.at >= piece.start + strip_trailing(piece.text);
     let at = if found_end { piece.start + strip_trailing(piece.text) } else { stop.at };
-    let length = token_length(piece.text.get(at - piece.start..).unwrap_or(""));
+    let length = token_length(text_at(piece, at));
     let place =
         if found_end { span(0, strip_trailing(piece.text)) } else { Span::new(piece.file, at, at + length) };
-    wording::unreadable(place, &human(&stop.expected), found_end)
+    let expected = human(&stop.expected);
+    if !found_end && expected == [DURATION] {
+        return wording::bad_duration(place);
+    }
+    if !found_end && expected == [NUMBER] && text_at(piece, at).starts_with('-') {
+        return wording::bad_number(place, "it can't be negative");
+    }
+    wording::unreadable(place, &expected, found_end)
 }
+
+fn text_at(piece: Piece<'_>, at: usize) -> &str {
+    piece.text.get(at - piece.start..).unwrap_or("")
+}
+
+const DURATION: &str = "a duration such as `5m`";
+const NUMBER: &str = "a number";
 
 /// Signs of other languages where the grammar stopped: as written, what it is called, what to write.
 const SIGNS: [(&str, &str, &str); 10] = [
@@ -324,8 +338,8 @@ fn name_of(rule: Rule) -> Option<&'static str> {
         Rule::path => "a field",
         Rule::object => "an object such as `hubspot.company`",
         Rule::string => "a quoted text",
-        Rule::number | Rule::guard_limit => "a number",
-        Rule::duration => "a duration such as `5m`",
+        Rule::number | Rule::guard_limit => NUMBER,
+        Rule::duration => DURATION,
         Rule::expr | Rule::primary | Rule::sum => "a value",
         Rule::option => "an option",
         Rule::op_or | Rule::op_and | Rule::op_eq | Rule::op_add | Rule::op_in => "an operator",

@@ -133,9 +133,14 @@ impl<'t> Reader<'t> {
 
     fn map(&mut self, node: &Node) -> Option<ast::MapBlock> {
         let frame = Frame { colon: None, no_colon: Some("map"), has_arrow: false };
-        let header = self.strict(node.span, Rule::map_header, frame)?;
+        let header = self.strict(node.span, Rule::map_header, frame);
+        // `map: {` is complained about, and means all arms.
+        if header.is_none() && self.piece(node.span).text.split_whitespace().collect::<String>() != "map:" {
+            return None;
+        }
         let builder = self.builder(node.span);
-        let arm = Parts::of(header).next(Rule::name).map(|pair| builder.ident(Some(pair)));
+        let arm = header.and_then(|header| Parts::of(header).next(Rule::name));
+        let arm = arm.map(|pair| builder.ident(Some(pair)));
         let rows = block(node).iter().filter_map(|line| self.row(line)).collect();
         let keyword = Span { end: node.span.start + 3, ..node.span };
         Some(ast::MapBlock { arm, rows, keyword, span: whole(node) })

@@ -67,7 +67,7 @@ pub enum ExpectKind {
     /// `expect [exactly] [Lead] salesforce { ... }`
     Fields { exactly: bool, side: Ident, object: Option<Ident>, fields: Vec<FieldValue> },
     /// `expect skipped filter`, `expect held stage-unmapped`
-    Outcome { word: Ident, reason: Option<String> },
+    Outcome { word: Ident, reason: Option<Ident> },
     /// `expect conflict winner hubspot`
     Conflict { winner: Ident },
 }
