@@ -116,6 +116,18 @@ fn an_unknown_object_is_an_error() {
     let (code, said) = checked(&world);
     assert_eq!(code, 1);
     assert!(said.contains("E202") && said.contains("salesforce has no object `Quotation__c`"), "{said}");
+    // A pull fetches the others and warns; asked for by name it is an error, and nothing is written.
+    let pulled = world.run(&["schema", "pull"]);
+    let warned = crate::support::err(&pulled);
+    assert_eq!(pulled.status.code(), Some(0), "{warned}");
+    assert!(warned.contains("the org has no object `Quotation__c`"), "{warned}");
+    let lock = std::fs::read_to_string(world.path("twinmap.lock")).unwrap();
+    let asked = world.run(&["schema", "pull", "--object", "salesforce.Quotation__c"]);
+    assert_eq!(asked.status.code(), Some(1));
+    let asked = world.run(&["schema", "pull", "--object", "hubspot.quotation"]);
+    assert!(crate::support::err(&asked).contains("no object `quotation`"), "{asked:?}");
+    assert_eq!(std::fs::read_to_string(world.path("twinmap.lock")).unwrap(), lock);
+    assert_eq!(checked(&world).0, 1);
 }
 
 fn a_missing_scope_is_named() {

@@ -48,13 +48,14 @@ pub fn run(app: &App, args: &Args) -> CliResult {
         let objects = wanted(&project, name, *kind, &args.objects)?;
         app.term.say(&format!("{name}: fetching {}\n", objects.join(", ")));
         let (system, gaps) = fetch(&project, name, *kind, &objects)?;
-        fetched.push((name.clone(), system, gaps));
+        asked_for_are_there(name, &system, &args.objects)?;
+        fetched.push((name.clone(), system, objects, gaps));
     }
     let mut lock = load::lock(&project)?;
     let mut files = Vec::new();
-    for (name, system, gaps) in &fetched {
+    for (name, system, asked, gaps) in &fetched {
         let path = project.schema_dir().join(format!("{name}.json"));
-        let (system, changes) = merged(&project, name, system.clone());
+        let (system, changes) = merged(&project, name, system.clone(), asked);
         app.term.out(&summary(&project.relative(&path), &system, changes.as_deref()));
         for gap in gaps {
             app.term.err(&format!("warning: {name}: {gap}\n"));
@@ -68,6 +69,25 @@ pub fn run(app: &App, args: &Args) -> CliResult {
     }
     write_atomically(&project.lock_file(), lock.to_toml().as_bytes())?;
     Ok(Exit::Ok)
+}
+
+/// An object that only a mapping names may be missing: `check` says so at its line. One that was asked for may not.
+fn asked_for_are_there(name: &str, system: &System, asked: &[String]) -> Result<(), CliError> {
+    for object in asked {
+        let own = match object.split_once('.') {
+            Some((at, object)) => (at == name).then_some(object),
+            None => Some(object.as_str()),
+        };
+        let Some(own) = own else { continue };
+        let own = if system.kind == SystemKind::Hubspot { hubspot::canonical(own) } else { own };
+        if system.object(own).is_none() {
+            return Err(CliError::Schema {
+                message: format!("{name} has no object `{own}` for this user"),
+                help: Some("nothing was written; an object is named as the API spells it".to_owned()),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// The connections that can be asked for their schema.
@@ -235,11 +255,11 @@ pub fn fetch(
 
 /// The new snapshot, with the objects of the old one that were not asked for; and what changed, when there was one.
 /// A snapshot that nothing changed in keeps its day, so that a pull without news leaves no diff.
-fn merged(project: &Project, name: &str, mut new: System) -> (System, Option<Vec<Change>>) {
+fn merged(project: &Project, name: &str, mut new: System, asked: &[String]) -> (System, Option<Vec<Change>>) {
     let path = project.schema_dir().join(format!("{name}.json"));
     let old = std::fs::read_to_string(path).ok().and_then(|text| serde_json::from_str::<System>(&text).ok());
     let Some(old) = old.filter(|old| old.kind == new.kind) else { return (new, None) };
-    for (object, known) in &old.objects {
+    for (object, known) in old.objects.iter().filter(|(object, _)| !asked.contains(object)) {
         new.objects.entry(object.clone()).or_insert_with(|| known.clone());
     }
     new.owners = new.owners.or_else(|| old.owners.clone());

@@ -47,6 +47,11 @@ impl HubSpot {
         if !answer.ok() {
             let why = super::errors::summary(Some(&answer.json));
             let message = format!("the portal has no object `{object}` for this token ({why})");
+            // An object that it can't make out is a bad request.
+            if matches!(answer.status, 400 | 404) {
+                gaps.push(message);
+                return Ok(());
+            }
             return Err(self.client.error(ErrorClass::Rejected, message));
         }
         self.take(system, Some(object), Kind::Fields, &answer.json)?;

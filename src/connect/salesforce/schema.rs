@@ -39,6 +39,10 @@ impl Salesforce {
         let answer = self.client.send(&Call::get(target)).await?;
         if !answer.ok() {
             let why = super::errors::summary(&answer.json);
+            if answer.status == 404 {
+                gaps.push(format!("the org has no object `{object}` for this user ({why})"));
+                return Ok(());
+            }
             return Err(self.misused(format!("the org has no object `{object}` for this user ({why})")));
         }
         // The describe's own spelling is the object's name.
