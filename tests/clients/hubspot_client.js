@@ -66,6 +66,7 @@ checks.searchWithObjectSorts = async () => {
     limit: 3,
   });
   assert.ok(page.total > 3 && page.results.length === 3 && page.paging.next.after === '3');
+  await client.oauth.refreshTokensApi.archive('gone');
   const body = await refused(400, () => crm.contacts.searchApi.doSearch({ limit: 500 }));
   assert.strictEqual(body.category, 'VALIDATION_ERROR');
 };

@@ -498,8 +498,7 @@ fn the_schema_drifts_and_owners_leave() {
 #[test]
 fn oauth_tokens_end_after_half_an_hour() {
     let portal = Portal::new();
-    let form = "grant_type=refresh_token&client_id=sandbox-client&client_secret=sandbox-secret\
-                &refresh_token=sandbox-refresh";
+    let form = "grant_type=refresh_token&client_id=any-app&client_secret=its-secret&refresh_token=some-token";
     let request = Request {
         method: "POST".into(),
         path: ["oauth", "2026-09", "token"].map(str::to_owned).to_vec(),

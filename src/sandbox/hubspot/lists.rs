@@ -92,6 +92,22 @@ pub fn by_name(portal: &Portal, object: &str, name: &str, query: &Query) -> Answ
     Ok((200, json!({ "list": list.json(portal, query.flag("includeFilters")?) })))
 }
 
+/// A list that was there before, of records that somebody put into it by hand.
+pub fn seed(portal: &mut Portal, name: &str, kind: Kind, members: Vec<u64>, at: Millis) {
+    portal.lists.push(List {
+        id: portal.lists.len() as u64 + 1,
+        name: name.to_owned(),
+        kind,
+        processing: "MANUAL".to_owned(),
+        filter: None,
+        created: at,
+        updated: at,
+        deleted: false,
+        version: 1,
+        members: members.into_iter().map(|id| (id, at)).collect(),
+    });
+}
+
 /// `POST lists/`.
 pub fn create(portal: &mut Portal, request: &Request) -> Answer {
     let body = Json::Object(request::object(request)?);

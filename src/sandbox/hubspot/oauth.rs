@@ -8,10 +8,10 @@ use super::answer::{Answer, Fault};
 use super::portal::Portal;
 use crate::value::Millis;
 
-pub const CLIENT_ID: &str = "sandbox-client";
+/// What webhooks are signed with; the app whose requests they are may have any id and secret.
 pub const CLIENT_SECRET: &str = "sandbox-secret";
-pub const CODE: &str = "sandbox-code";
-pub const REFRESH_TOKEN: &str = "sandbox-refresh";
+/// What an authorization code is exchanged for.
+const REFRESH_TOKEN: &str = "sandbox-refresh";
 /// An access token lives so long.
 const LIFE: i64 = 30 * 60_000;
 
@@ -40,30 +40,34 @@ fn refused(status: &str, message: &str) -> Answer {
     Ok((400, json!({ "status": status, "message": message })))
 }
 
-/// `POST /oauth/{version}/token`. Only v1 takes the values from the query, too.
+/// `POST /oauth/{version}/token`. Only v1 takes the values from the query, too. Any app's id, secret, code and refresh
+/// token are good, but for refresh tokens that were revoked.
 pub fn token(portal: &mut Portal, request: &Request, version: &str) -> Answer {
     let mut form: Vec<(String, String)> = form_urlencoded::parse(&request.body).into_owned().collect();
     if version == "v1" {
         form.extend(request.query.iter().cloned());
     }
     let get = |name: &str| form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
-    if (get("client_id"), get("client_secret")) != (CLIENT_ID, CLIENT_SECRET) {
+    if get("client_id").is_empty() {
         return refused("BAD_CLIENT_ID", "missing or unknown client id");
     }
-    match get("grant_type") {
-        "refresh_token" if get("refresh_token") == REFRESH_TOKEN && !portal.revoked => {}
+    if get("client_secret").is_empty() {
+        return refused("BAD_CLIENT_SECRET", "missing or invalid client secret");
+    }
+    let refresh = match get("grant_type") {
+        "refresh_token" if is_good(portal, get("refresh_token")) => get("refresh_token").to_owned(),
         "refresh_token" => return refused("BAD_REFRESH_TOKEN", "missing or invalid refresh token"),
-        "authorization_code" if get("code") == CODE => {}
+        "authorization_code" if !get("code").is_empty() => REFRESH_TOKEN.to_owned(),
         "authorization_code" => return refused("BAD_AUTH_CODE", "missing or unknown auth code"),
         _ => return refused("BAD_GRANT_TYPE", "missing or unknown grant type"),
-    }
+    };
     let token = format!("CJsandbox-{}", portal.correlation());
     let until = portal.now().plus(LIFE);
     portal.grants.retain(|grant| grant.until.0 + LIFE > until.0 - LIFE);
     portal.grants.push(Grant { token: token.clone(), until });
     let mut body = json!({
         "access_token": token,
-        "refresh_token": REFRESH_TOKEN,
+        "refresh_token": refresh,
         "expires_in": LIFE / 1000,
         "token_type": "bearer",
     });
@@ -74,6 +78,10 @@ pub fn token(portal: &mut Portal, request: &Request, version: &str) -> Answer {
         body.insert("scopes".into(), json!(SCOPES));
     }
     Ok((200, body))
+}
+
+fn is_good(portal: &Portal, refresh: &str) -> bool {
+    !refresh.is_empty() && !portal.revoked.contains(refresh)
 }
 
 /// Whether an access token is good now; an expired one has an answer of its own.
@@ -127,16 +135,16 @@ pub fn private_info(portal: &Portal, request: &Request) -> Answer {
 
 /// `GET` and `DELETE /oauth/v1/refresh-tokens/{token}`.
 pub fn refresh_info(portal: &mut Portal, token: &str, method: &str) -> Answer {
-    if token != REFRESH_TOKEN || portal.revoked {
+    if !is_good(portal, token) {
         return Err(Fault::not_found());
     }
     if method == "DELETE" {
-        portal.revoked = true;
+        portal.revoked.insert(token.to_owned());
         return Ok((204, Json::Null));
     }
     let body = json!({
         "token": token,
-        "client_id": CLIENT_ID,
+        "client_id": "sandbox-client",
         "hub_id": portal.id,
         "user_id": 9_000_001,
         "user": "kim.hansen@twinmap.example",
@@ -154,12 +162,12 @@ pub fn token_call(portal: &mut Portal, request: &Request, verb: &str) -> Answer 
     if verb == "introspect" {
         let mut body = token_info(portal, token).unwrap_or_else(|| json!({}));
         if let Some(body) = body.as_object_mut() {
-            let active = check(portal, token).is_ok() || token == REFRESH_TOKEN && !portal.revoked;
+            let active = check(portal, token).is_ok() || token == REFRESH_TOKEN && is_good(portal, token);
             body.insert("active".into(), json!(active));
         }
         return Ok((200, body));
     }
-    portal.revoked |= token == REFRESH_TOKEN;
     portal.grants.retain(|grant| grant.token != token);
+    portal.revoked.insert(token.to_owned());
     Ok((204, Json::Null))
 }

@@ -81,8 +81,8 @@ pub struct Portal {
     pub usage: Usage,
     /// OAuth access tokens.
     pub grants: Vec<Grant>,
-    /// Whether the OAuth refresh token was revoked.
-    pub revoked: bool,
+    /// OAuth tokens that were revoked.
+    pub revoked: BTreeSet<String>,
     /// E-mail addresses that were forgotten for privacy and can't come back.
     pub blocked: BTreeSet<String>,
     pub automation: Automation,
@@ -114,7 +114,7 @@ impl Portal {
             lists: Vec::new(),
             usage: Usage::default(),
             grants: Vec::new(),
-            revoked: false,
+            revoked: BTreeSet::new(),
             blocked: BTreeSet::new(),
             automation: Automation::default(),
             webhooks: Webhooks::default(),

@@ -19,12 +19,24 @@ const OLDEST: i64 = 400 * DAY;
 /// The youngest one.
 const YOUNGEST: i64 = 2 * DAY;
 
+/// What every record has. Objects that nothing here is mapped to have no more, and no records at first: they are there
+/// for clients that look at everything.
+const STANDARD: &str = include_str!("data/standard.json");
+
 /// Names, catalogue, the number before the first record's id.
 const OBJECTS: &[((&str, &str, &str), &str, u64)] = &[
     (("contact", "contacts", "0-1"), include_str!("data/contacts.json"), 734_931_000_000),
     (("company", "companies", "0-2"), include_str!("data/companies.json"), 421_355_000_000),
     (("deal", "deals", "0-3"), include_str!("data/deals.json"), 493_561_000_000),
     (("ticket", "tickets", "0-5"), include_str!("data/tickets.json"), 35_120_000_000),
+    (("product", "products", "0-7"), STANDARD, 12_300_000_000),
+    (("line_item", "line_items", "0-8"), STANDARD, 14_500_000_000),
+    (("quote", "quotes", "0-14"), STANDARD, 16_700_000_000),
+    (("feedback_submission", "feedback_submissions", "0-19"), STANDARD, 18_900_000_000),
+    (("form", "forms", "0-28"), STANDARD, 19_200_000_000),
+    (("deal_split", "deal_splits", "0-72"), STANDARD, 20_100_000_000),
+    (("goal_target", "goal_targets", "0-74"), STANDARD, 22_300_000_000),
+    (("lead", "leads", "0-136"), STANDARD, 24_500_000_000),
     (("communication", "communications", "0-18"), include_str!("data/communications.json"), 81_300_000_000),
     (("task", "tasks", "0-27"), include_str!("data/tasks.json"), 90_410_000_000),
     (("note", "notes", "0-46"), include_str!("data/notes.json"), 478_016_000_000),
@@ -44,6 +56,7 @@ pub fn portal(clock: SimClock, log: Log, universe: &Universe, start: &Start) -> 
     fill.companies(universe);
     fill.contacts(universe);
     fill.deals(universe);
+    fill.lists();
     fill.portal
 }
 
@@ -125,6 +138,17 @@ impl Fill {
 
     fn link(&mut self, from: Key, to: Key, types: &[u32]) {
         self.portal.links.set(from, to, types.to_vec());
+    }
+
+    /// Lists that marketing people keep by hand.
+    fn lists(&mut self) {
+        for (object, name, ids, every) in
+            [("contact", "Newsletter", &self.contacts, 3), ("company", "Key accounts", &self.companies, 5)]
+        {
+            let kind = self.portal.named(object).unwrap_or(Kind(u16::MAX));
+            let members = ids.values().copied().step_by(every).collect();
+            super::lists::seed(&mut self.portal, name, kind, members, self.now.plus(-YOUNGEST));
+        }
     }
 
     fn companies(&mut self, universe: &Universe) {
