@@ -129,6 +129,8 @@ impl Session<'_> {
         };
         if let Some((id, record)) = verdict {
             if !self.shows(op, record.as_ref()) {
+                // It was made, and whose counterpart it is will be known: nothing else may take it for a record of its own.
+                self.unsettled.insert((op.object, id));
                 return Ok(Verdict::Open(self.now().plus(ORPHAN + 1)));
             }
             return Ok(Verdict::Landed(id, record.map(Box::new)));
