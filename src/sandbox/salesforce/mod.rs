@@ -172,7 +172,9 @@ impl Salesforce {
         }
         let org = &mut self.org;
         match (call.request.method.as_str(), path) {
-            ("GET", []) => Ok(Reply::json(200, resources(call.version))),
+            ("GET", []) => Ok(Reply::json(200, resources(org, call))),
+            // What people looked at lately, and nobody looks at records here.
+            ("GET", ["recent"]) => Ok(Reply::json(200, Doc::List(Vec::new()))),
             ("GET", ["sobjects"]) => Ok(describe::global(org, call)),
             (_, ["sobjects", name, rest @ ..]) => rows::route(org, call, name, rest),
             ("GET", ["query"]) => query::run(org, &mut self.cursors, call, Rows::Live),
@@ -233,8 +235,10 @@ fn base_url(request: &Request) -> String {
 }
 
 /// `GET /services/data/vXX.X`
-fn resources(version: u16) -> Doc {
+fn resources(org: &Org, call: &Call<'_>) -> Doc {
+    let version = call.version;
     let mut doc = object([]);
+    doc.push("identity", format!("{}/id/{}/{}", base_url(call.request), org.id, call.who.user));
     for name in [
         "composite",
         "jobs",
@@ -242,6 +246,7 @@ fn resources(version: u16) -> Doc {
         "parameterizedSearch",
         "query",
         "queryAll",
+        "recent",
         "search",
         "sobjects",
         "tooling",

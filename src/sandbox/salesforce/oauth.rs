@@ -1,7 +1,8 @@
 //! `POST /services/oauth2/token`: client credentials, JWT bearer, refresh with rotation, and the retired password flow.
 //!
 //! Any client id and secret is taken; signatures of assertions are not checked. A refresh token that this org did not
-//! give is taken once; one that was used up fails, and takes the family's newest token with it.
+//! give is taken as often as it comes, as that of an app without rotation; one that it gave can be used once, and when it
+//! comes again it fails and takes the family's newest token with it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -117,8 +118,11 @@ impl Grants {
             return Err(expired);
         }
         self.issued += 1;
-        let family = self.live.remove(token).unwrap_or(self.issued);
-        self.used.insert(token.to_owned(), family);
+        let own = self.live.remove(token);
+        let family = own.unwrap_or(self.issued);
+        if own.is_some() {
+            self.used.insert(token.to_owned(), family);
+        }
         if self.revoked.contains(&family) {
             return Err(expired);
         }
