@@ -9,7 +9,6 @@
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    clippy::panic,
     reason = "a benchmark may stop at the first surprise"
 )]
 

@@ -24,9 +24,9 @@ const PAIRS: [(&str, &[&str]); 3] = [
 /// Where an activity was made; `mobile` is any of the apps.
 const ORIGINS: [&str; 4] = ["mobile", "desktop", "ios", "android"];
 
-/// Whether an object of a CRM may sync with one of Sales Navigator.
-pub(super) fn can_pair(crm: &str, nav: &str) -> bool {
-    PAIRS.iter().any(|(object, with)| *object == nav && with.contains(&crm))
+/// The objects of CRMs that may sync with one of Sales Navigator.
+pub(super) fn partners(nav: &str) -> &'static [&'static str] {
+    PAIRS.iter().find(|(object, _)| *object == nav).map_or(&[][..], |(_, with)| with)
 }
 
 pub fn records_flow_as_linkedin_lets_them<'a>(ctx: &mut Ctx<'a, '_>, sync: &Sync<'a>) {
@@ -36,7 +36,7 @@ pub fn records_flow_as_linkedin_lets_them<'a>(ctx: &mut Ctx<'a, '_>, sync: &Sync
             (SystemKind::Salesnav, _) => (arm.right, sync.left, sync.direction().goes_right()),
             _ => continue,
         };
-        let known = PAIRS.iter().find(|(object, _)| *object == nav.name).map_or(&[][..], |(_, with)| with);
+        let known = partners(nav.name);
         if !known.contains(&crm.name) {
             let message = format!("{}.{} can't sync to {}.{}", crm.system, crm.name, nav.system, nav.name);
             let pairs = format!("{}.{} takes {}", nav.system, nav.name, known.join(", "));

@@ -98,7 +98,7 @@ pub fn clauses_fit_the_connector<'a>(ctx: &mut Ctx<'a, '_>, sync: &Sync<'a>) {
         ctx.say(wording::not_supported(list.span, message));
     }
     // A pair of objects that can't sync is complained about as such.
-    if salesnav.is_some_and(|arm| !super::linkedin::can_pair(sync.left.name, arm.right.name)) {
+    if salesnav.is_some_and(|arm| !super::linkedin::partners(arm.right.name).contains(&sync.left.name)) {
         return;
     }
     for found in &sync.matches {

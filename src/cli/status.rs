@@ -95,8 +95,9 @@ pub fn run(app: &App, args: &Args) -> CliResult {
     let path = project.state_file()?;
     let failed = |error| state_failed(&error, &path);
     let names: Vec<&str> = plan.syncs.iter().map(|sync| sync.name.as_str()).collect();
-    let mut status = match Store::open_reading(&path).map_err(failed)? {
-        Some(store) => gather(&store, &names).map_err(failed)?,
+    let store = Store::open_reading(&path).map_err(failed)?;
+    let mut status = match &store {
+        Some(store) => gather(store, &names).map_err(failed)?,
         None => Status {
             syncs: names
                 .iter()
@@ -105,10 +106,10 @@ pub fn run(app: &App, args: &Args) -> CliResult {
             ..Status::default()
         },
     };
-    if let Some(store) = Store::open_reading(&path).map_err(failed)? {
-        status.linkedin = navigators(&plan, &store).map_err(failed)?;
+    if let Some(store) = &store {
+        status.linkedin = navigators(&plan, store).map_err(failed)?;
         if args.decisions {
-            status.decisions = Some(decisions(&store).map_err(failed)?);
+            status.decisions = Some(decisions(store).map_err(failed)?);
         }
     }
     status.format_version = "1";

@@ -10,7 +10,7 @@ use super::session::Session;
 use crate::connect::remote::AssociateAction;
 use crate::merge::Action;
 use crate::merge::change::{self, Change, ChangeSet, Cost, FieldChange, Frame, Summary};
-use crate::merge::guard::{Tally, broken_policies, counts, passed_limits};
+use crate::merge::guard::{Tally, broken_policies, passed_limits};
 use crate::plan::ir::{ObjectId, Side, SyncId};
 use crate::schema::SystemKind;
 
@@ -25,8 +25,8 @@ impl Session<'_> {
             changes.push(change);
         }
         let mut tally = Tally::default();
-        tally.add(&changes);
-        let stops = self.stops(&tally, &counts(&changes, &draft.skips), &draft.links)?;
+        tally.add(&changes, &draft.skips);
+        let stops = self.stops(&tally, &draft.links)?;
         let names = |ids: &[SyncId]| {
             ids.iter().filter_map(|id| self.plan().sync(*id)).map(|sync| sync.name.clone()).collect()
         };
@@ -50,17 +50,12 @@ impl Session<'_> {
     }
 
     /// Guards and policies that forbid what was counted.
-    pub(super) fn stops(
-        &self,
-        tally: &Tally,
-        counts: &BTreeMap<&'static str, u64>,
-        links: &BTreeMap<SyncId, u64>,
-    ) -> EngineResult<Vec<String>> {
+    pub(super) fn stops(&self, tally: &Tally, links: &BTreeMap<SyncId, u64>) -> EngineResult<Vec<String>> {
         let mut stops = Vec::new();
         for (id, links) in links {
             stops.extend(passed_limits(self.sync(*id)?, tally, *links));
         }
-        stops.extend(broken_policies(&self.plan().policies, counts));
+        stops.extend(broken_policies(&self.plan().policies, &tally.counts()));
         Ok(stops)
     }
 

@@ -15,19 +15,19 @@ use super::draft::Draft;
 use super::error::{EngineError, EngineResult};
 use super::fetch::Dirty;
 use super::report::RunReport;
-use super::run::{Gate, Worked, work_off};
+use super::run::{Gate, finish, records, work_off};
 use super::session::{Only, Session};
-use crate::merge::change::ChangeSet;
-use crate::merge::guard::{Tally, count_more, counts};
+use crate::merge::change::{ChangeSet, approval};
+use crate::merge::guard::Tally;
 use crate::plan::ir::{ObjectId, SyncId};
 use crate::record::RecordId;
 use crate::schema::SystemKind;
 use crate::value::Millis;
 
 /// What a look at everything has counted.
+#[derive(Default)]
 struct Count {
     tally: Tally,
-    counts: BTreeMap<&'static str, u64>,
     links: BTreeMap<SyncId, u64>,
     /// Over the portions' change sets: names what is approved.
     hash: blake3::Hasher,
@@ -64,8 +64,8 @@ impl Session<'_> {
         let count = self.count_all(due_at).await;
         self.rehearsal = false;
         let count = count?;
-        let stops = self.stops(&count.tally, &count.counts, &count.links)?;
-        let hash: String = count.hash.finalize().to_hex().to_string().chars().take(16).collect();
+        let stops = self.stops(&count.tally, &count.links)?;
+        let hash = approval(&count.hash);
         if !stops.is_empty() && self.options.approve.as_deref() != Some(&hash) {
             return Err(EngineError::Stopped { reasons: stops, hash });
         }
@@ -75,13 +75,7 @@ impl Session<'_> {
 
     /// Drafts every portion and writes nothing.
     async fn count_all(&mut self, due_at: Millis) -> EngineResult<Count> {
-        let mut count = Count {
-            tally: Tally::default(),
-            counts: counts(&[], &[]),
-            links: BTreeMap::new(),
-            hash: blake3::Hasher::new(),
-            held: 0,
-        };
+        let mut count = Count::default();
         let mut waiting = Draft::default();
         self.tell_waiting(&self.objects(&self.chosen())?, &mut waiting)?;
         let set = self.describe(&waiting)?;
@@ -92,13 +86,14 @@ impl Session<'_> {
             for object in self.objects(&group)? {
                 let mut place = Place { object, after: String::new() };
                 while let Some(dirty) = self.next_portion(&mut place, due_at)? {
-                    let draft = self.draft(std::slice::from_ref(&group), &dirty).await?;
+                    let mut draft = self.draft(std::slice::from_ref(&group), &dirty).await?;
                     let set = self.describe(&draft)?;
                     count.add(&set);
                     for (id, links) in &draft.links {
                         count.links.entry(*id).or_insert(*links);
                     }
-                    self.handled(&dirty, &draft.compared)?;
+                    draft.compared.extend(records(&dirty));
+                    self.handled(&draft.compared)?;
                     self.world.set_aside()?;
                 }
             }
@@ -121,14 +116,27 @@ impl Session<'_> {
             for object in &objects {
                 let mut place = Place { object: *object, after: String::new() };
                 while let Some(dirty) = self.next_portion(&mut place, due_at)? {
-                    if !seen.contains(object) {
-                        self.forget_woken(&dirty);
+                    let mut turn: Vec<_> = records(&dirty).collect();
+                    // Nobody has looked at these records yet, so that being called changes nothing for them.
+                    if !seen.contains(object) && !self.woken.borrow().is_empty() {
+                        let mut woken = self.woken.borrow_mut();
+                        turn.iter().for_each(|record| {
+                            woken.remove(&self.in_inbox(record));
+                        });
                     }
                     let own = std::slice::from_ref(group);
-                    let worked = work_off(self, own, dirty.clone(), Gate::Open, report).await?;
-                    self.handled(&dirty, &worked.compared)?;
+                    let mut worked = work_off(self, own, dirty, Gate::Open, report).await?;
+                    turn.append(&mut worked.compared);
+                    self.handled(&turn)?;
                     unfinished.extend(worked.unfinished.iter().cloned());
-                    self.leave(&dirty, &worked, &last, &unfinished)?;
+                    let woken = self.woken.borrow();
+                    let is_done = |record: &(ObjectId, RecordId)| {
+                        last.contains(&record.0)
+                            && !unfinished.contains(record)
+                            && !woken.contains(&self.in_inbox(record))
+                    };
+                    finish(self, turn.into_iter().filter(is_done), &worked.unfinished)?;
+                    drop(woken);
                     // What was written may look different now, and what it was written from was read long ago.
                     for (object, id) in worked.touched {
                         self.world.forget(object, &id)?;
@@ -163,66 +171,22 @@ impl Session<'_> {
     }
 
     /// These records have had their turn in the group.
-    fn handled(&self, dirty: &Dirty, compared: &[(ObjectId, RecordId)]) -> EngineResult<()> {
-        let due = dirty.iter().flat_map(|(object, ids)| ids.iter().map(move |id| (*object, id)));
-        for (object, id) in due.chain(compared.iter().map(|(object, id)| (*object, id))) {
+    fn handled(&self, turn: &[(ObjectId, RecordId)]) -> EngineResult<()> {
+        for (object, id) in turn {
             self.world.spill.handle(object.0, id.as_str())?;
         }
         Ok(())
     }
 
-    /// Nobody has looked at these records yet, so that being called changes nothing for them.
-    fn forget_woken(&self, dirty: &Dirty) {
-        let mut woken = self.woken.borrow_mut();
-        if woken.is_empty() {
-            return;
-        }
-        for (object, ids) in dirty {
-            let (system, name) = (self.system_name(*object), self.object_name(*object));
-            for id in ids {
-                woken.remove(&(system.to_owned(), name.to_owned(), id.to_string()));
-            }
-        }
-    }
-
-    /// What is done leaves the inbox; what is not stays.
-    fn leave(
-        &self,
-        dirty: &Dirty,
-        worked: &Worked,
-        last: &BTreeSet<ObjectId>,
-        unfinished: &BTreeSet<(ObjectId, RecordId)>,
-    ) -> EngineResult<()> {
-        // A sync that was not asked for may still need what this run has looked at.
-        if !self.options.syncs.is_empty() {
-            return Ok(());
-        }
-        let woken = self.woken.borrow();
-        self.store().atomically(|store| {
-            let due = dirty.iter().flat_map(|(object, ids)| ids.iter().map(move |id| (*object, id)));
-            let compared = worked.compared.iter().map(|(object, id)| (*object, id));
-            for (object, id) in due.chain(compared).filter(|(object, _)| last.contains(object)) {
-                let (system, name) = (self.system_name(object), self.object_name(object));
-                let key = (object, id.clone());
-                let called = (system.to_owned(), name.to_owned(), id.to_string());
-                if !unfinished.contains(&key) && !self.unsettled.contains(&key) && !woken.contains(&called) {
-                    store.done(system, name, id.as_str())?;
-                }
-            }
-            for (object, id) in &worked.unfinished {
-                let (system, name) = (self.system_name(*object), self.object_name(*object));
-                store.observe_once(system, name, id.as_str(), self.now())?;
-            }
-            Ok(())
-        })?;
-        Ok(())
+    /// A record as the inbox names it.
+    fn in_inbox(&self, (object, id): &(ObjectId, RecordId)) -> (String, String, String) {
+        (self.system_name(*object).to_owned(), self.object_name(*object).to_owned(), id.to_string())
     }
 }
 
 impl Count {
     fn add(&mut self, set: &ChangeSet) {
-        self.tally.add(&set.changes);
-        count_more(&mut self.counts, &set.changes, &set.skips);
+        self.tally.add(&set.changes, &set.skips);
         self.hash.update(set.hash().as_bytes());
     }
 }

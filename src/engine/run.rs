@@ -103,8 +103,9 @@ async fn cycle(
     let dirty = session.narrowed(session.due()?).await?;
     let all = dirty.clone();
     let groups = session.groups.clone();
-    let done = work_off(session, &groups, dirty, Gate::Shut(approved), report).await?;
-    finish(session, &all, &done.unfinished)
+    let worked = work_off(session, &groups, dirty, Gate::Shut(approved), report).await?;
+    let done = records(&all).filter(|record| !worked.unfinished.contains(record));
+    finish(session, done, &worked.unfinished)
 }
 
 /// Whether guards are still to be asked.
@@ -120,7 +121,7 @@ pub(super) struct Worked {
     pub unfinished: BTreeSet<(ObjectId, RecordId)>,
     /// Records that were compared with their counterparts.
     pub compared: Vec<(ObjectId, RecordId)>,
-    /// Records that were to be written, and what they were written from.
+    /// Records that were to be written, and what they were written from; of a portion.
     pub touched: BTreeSet<(ObjectId, RecordId)>,
 }
 
@@ -133,16 +134,19 @@ pub(super) async fn work_off(
     gate: Gate<'_>,
     report: &mut RunReport,
 ) -> EngineResult<Worked> {
-    let approved = if let Gate::Shut(approved) = gate { approved } else { None };
+    let (shut, approved) = match gate {
+        Gate::Shut(approved) => (true, approved),
+        Gate::Open => (false, None),
+    };
     let mut worked = Worked::default();
     for round in 0..ROUNDS {
         let mut draft = session.draft(groups, &dirty).await?;
-        if round == 0 && matches!(gate, Gate::Shut(_)) {
+        if round == 0 && shut {
             session.tell_waiting(dirty.keys(), &mut draft)?;
         }
         let set = session.describe(&draft)?;
         if round == 0 {
-            if matches!(gate, Gate::Shut(_)) {
+            if shut {
                 stop_if_guarded(session, &set, approved)?;
             }
             report.counts.skipped += set.summary.skip + set.summary.ambiguous;
@@ -150,7 +154,9 @@ pub(super) async fn work_off(
         }
         let ops = chosen_ops(&mut draft, &set, approved, round, report);
         drop(set);
-        worked.touched.extend(ops.iter().flat_map(|op| touched(session, op)));
+        if !shut {
+            worked.touched.extend(ops.iter().flat_map(|op| touched(session, op)));
+        }
         let again = session.execute(ops, &mut draft, report).await?;
         session.link_coming(&draft)?;
         worked.unfinished.append(&mut draft.unfinished);
@@ -254,10 +260,15 @@ fn due_again(session: &mut Session<'_>, again: Again) -> EngineResult<Dirty> {
     Ok(dirty)
 }
 
-/// What is done leaves the inbox; what is not stays.
-fn finish(
+/// Each due record by itself.
+pub(super) fn records(dirty: &Dirty) -> impl Iterator<Item = (ObjectId, RecordId)> {
+    dirty.iter().flat_map(|(object, ids)| ids.iter().map(move |id| (*object, id.clone())))
+}
+
+/// What is done leaves the inbox, but for records of which a request is open; what is not stays.
+pub(super) fn finish(
     session: &Session<'_>,
-    dirty: &Dirty,
+    done: impl Iterator<Item = (ObjectId, RecordId)>,
     unfinished: &BTreeSet<(ObjectId, RecordId)>,
 ) -> EngineResult<()> {
     // A sync that was not asked for may still need what this run has looked at.
@@ -265,14 +276,9 @@ fn finish(
         return Ok(());
     }
     session.store().atomically(|store| {
-        for (object, ids) in dirty {
-            let (system, name) = (session.system_name(*object), session.object_name(*object));
-            for id in ids {
-                let key = (*object, id.clone());
-                if !unfinished.contains(&key) && !session.unsettled.contains(&key) {
-                    store.done(system, name, id.as_str())?;
-                }
-            }
+        for record in done.filter(|record| !session.unsettled.contains(record)) {
+            let (object, id) = record;
+            store.done(session.system_name(object), session.object_name(object), id.as_str())?;
         }
         for (object, id) in unfinished {
             let (system, name) = (session.system_name(*object), session.object_name(*object));

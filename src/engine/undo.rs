@@ -91,7 +91,7 @@ pub async fn undo(deps: &Deps<'_>, run: &str, shown: &ChangeSet) -> EngineResult
     let mut row = RunRow {
         id: id.clone(),
         kind: "undo".to_owned(),
-        plan: deps.plan.hash(),
+        plan: session.plan_hash().to_owned(),
         started: session.started,
         ended: None,
         outcome: "running".to_owned(),

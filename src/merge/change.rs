@@ -184,9 +184,13 @@ impl ChangeSet {
         );
         // Writing into a hash can't fail, and every part of a change set is JSON.
         let _ = serde_json::to_writer(&mut hasher, &done);
-        let hasher = hasher.into_inner().unwrap_or_default();
-        hasher.finalize().to_hex().chars().take(16).collect()
+        approval(&hasher.into_inner().unwrap_or_default())
     }
+}
+
+/// What `--approve` wants for what went into a hash.
+pub fn approval(hasher: &blake3::Hasher) -> String {
+    hasher.finalize().to_hex().chars().take(16).collect()
 }
 
 /// A value as change sets and reports show it.

@@ -5,9 +5,15 @@ use std::collections::BTreeMap;
 use super::change::{Action, Change, Skip};
 use crate::plan::ir::{BinaryOp, Limit, Policy, Sync};
 
-/// What changes come to, by sync: what the guards ask for.
+/// What changes come to: what guards ask for by sync, and policies of all together.
 #[derive(Debug, Clone, Default)]
-pub struct Tally(BTreeMap<String, Counted>);
+pub struct Tally {
+    syncs: BTreeMap<String, Counted>,
+    associates: u64,
+    conflicts: u64,
+    holds: u64,
+    skips: u64,
+}
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Counted {
@@ -18,27 +24,49 @@ struct Counted {
 }
 
 impl Tally {
-    pub fn add(&mut self, changes: &[Change]) {
+    pub fn add(&mut self, changes: &[Change], skips: &[Skip]) {
         for change in changes {
-            if !self.0.contains_key(&change.sync) {
-                self.0.insert(change.sync.clone(), Counted::default());
+            if !self.syncs.contains_key(&change.sync) {
+                self.syncs.insert(change.sync.clone(), Counted::default());
             }
-            let Some(counted) = self.0.get_mut(&change.sync) else { continue };
+            let Some(counted) = self.syncs.get_mut(&change.sync) else { continue };
             match change.action {
                 Action::Create => counted.creates += 1,
                 Action::Update => counted.updates += 1,
                 Action::Delete => counted.deletes += 1,
-                Action::Associate | Action::Dissociate => {}
+                Action::Associate | Action::Dissociate => self.associates += 1,
             }
             counted.blanks += blanks(change);
+            self.conflicts += change.fields.iter().filter(|field| field.conflict).count() as u64;
         }
+        for skip in skips {
+            match skip.reason.as_str() {
+                "held" | "waiting" | super::pair::CONFLICT => self.holds += 1,
+                _ => self.skips += 1,
+            }
+        }
+    }
+
+    /// What `deny plan when ...` may ask of a change set.
+    pub fn counts(&self) -> BTreeMap<&'static str, u64> {
+        let all = |of: fn(&Counted) -> u64| self.syncs.values().map(of).sum();
+        BTreeMap::from([
+            ("creates", all(|counted| counted.creates)),
+            ("updates", all(|counted| counted.updates)),
+            ("deletes", all(|counted| counted.deletes)),
+            ("blanks", all(|counted| counted.blanks)),
+            ("associates", self.associates),
+            ("conflicts", self.conflicts),
+            ("holds", self.holds),
+            ("skips", self.skips),
+        ])
     }
 }
 
 /// Guards that the changes of one sync pass the limit of, in words. `links` = live links before the run; on the
 /// first run of a sync shares of nothing are not asked.
 pub fn passed_limits(sync: &Sync, tally: &Tally, links: u64) -> Vec<String> {
-    let found = tally.0.get(&sync.name).copied().unwrap_or_default();
+    let found = tally.syncs.get(&sync.name).copied().unwrap_or_default();
     let asked = [
         ("creates", found.creates, sync.guard.creates),
         ("updates", found.updates, sync.guard.updates),
@@ -69,44 +97,7 @@ fn blanks(change: &Change) -> u64 {
     change.fields.iter().filter(|field| field.after.is_null() && !field.before.is_null()).count() as u64
 }
 
-/// What `deny plan when ...` may ask of a change set.
-pub fn counts(changes: &[Change], skips: &[Skip]) -> BTreeMap<&'static str, u64> {
-    let mut counts: BTreeMap<&'static str, u64> =
-        ["creates", "updates", "deletes", "blanks", "associates", "conflicts", "holds", "skips"]
-            .into_iter()
-            .map(|name| (name, 0))
-            .collect();
-    count_more(&mut counts, changes, skips);
-    counts
-}
-
-/// Adds more changes to [`counts`].
-pub fn count_more(counts: &mut BTreeMap<&'static str, u64>, changes: &[Change], skips: &[Skip]) {
-    let mut add = |name, more: u64| *counts.entry(name).or_insert(0) += more;
-    for change in changes {
-        let action = match change.action {
-            Action::Create => "creates",
-            Action::Update => "updates",
-            Action::Delete => "deletes",
-            Action::Associate | Action::Dissociate => "associates",
-        };
-        add(action, 1);
-        add("blanks", blanks(change));
-        add("conflicts", change.fields.iter().filter(|field| field.conflict).count() as u64);
-    }
-    for skip in skips {
-        add(
-            if matches!(skip.reason.as_str(), "held" | "waiting" | super::pair::CONFLICT) {
-                "holds"
-            } else {
-                "skips"
-            },
-            1,
-        );
-    }
-}
-
-/// Policies that forbid a change set with these [`counts`].
+/// Policies that forbid a change set with these [`Tally::counts`].
 pub fn broken_policies(policies: &[Policy], counts: &BTreeMap<&'static str, u64>) -> Vec<String> {
     let mut broken = Vec::new();
     for policy in policies {
@@ -166,7 +157,9 @@ mod tests {
             change(Action::Update, json!("1"), json!(null)),
             change(Action::Create, json!(null), json!("1")),
         ];
-        let counts = counts(&changes, &[]);
+        let mut tally = Tally::default();
+        tally.add(&changes, &[]);
+        let counts = tally.counts();
         assert_eq!((counts["updates"], counts["creates"], counts["blanks"], counts["deletes"]), (1, 1, 1, 0));
         let policy = |count: &str, op, value| Policy {
             name: "careful".into(),

@@ -13,6 +13,9 @@ pub struct InboxEntry {
     pub error: String,
 }
 
+/// Of the inbox at the time ?3. A clock that was set back leaves records put off in its future.
+const DUE: &str = "(not_before <= ?3 OR put_off > ?3)";
+
 impl Store {
     /// Adds observations; those already there keep their first time and become due again.
     pub fn observe(&self, system: &str, object: &str, ids: &[String], now: Millis) -> StateResult<()> {
@@ -62,7 +65,7 @@ impl Store {
 
     /// What is due at `now`, by id.
     pub fn due(&self, system: &str, object: &str, now: Millis) -> StateResult<Vec<InboxEntry>> {
-        self.inbox_where(system, object, "(not_before <= ?3 OR put_off > ?3)", now)
+        self.inbox_where(system, object, DUE, now)
     }
 
     /// What is put off beyond `now`, by id.
@@ -72,9 +75,9 @@ impl Store {
 
     /// How much is due at `now`.
     pub fn due_count(&self, system: &str, object: &str, now: Millis) -> StateResult<u64> {
-        let mut query = self.db.prepare_cached(
-            "SELECT count(*) FROM inbox WHERE system = ?1 AND object = ?2 AND (not_before <= ?3 OR put_off > ?3)",
-        )?;
+        let mut query = self.db.prepare_cached(&format!(
+            "SELECT count(*) FROM inbox WHERE system = ?1 AND object = ?2 AND {DUE}"
+        ))?;
         Ok(query.query_row(params![system, object, now.0], |row| row.get::<_, i64>(0))?.unsigned_abs())
     }
 
@@ -258,17 +261,18 @@ impl Store {
         now: Millis,
     ) -> StateResult<Vec<(String, String, String)>> {
         self.writing(|store| {
-        let mut query = store.db.prepare_cached(
-            "DELETE FROM waiting WHERE through = ?1 AND place = ?2 AND id = ?3 RETURNING system, object, record",
-        )?;
-        let rows = query.query_map([through, place, id], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
-        })?;
-        let woken = rows.collect::<Result<Vec<_>, _>>()?;
-        for (system, object, record) in &woken {
-            store.observe(system, object, std::slice::from_ref(record), now)?;
-        }
-        Ok(woken)
-    })
+            let mut query = store.db.prepare_cached(
+                "DELETE FROM waiting WHERE through = ?1 AND place = ?2 AND id = ?3 \
+                 RETURNING system, object, record",
+            )?;
+            let rows = query.query_map([through, place, id], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
+            })?;
+            let woken = rows.collect::<Result<Vec<_>, _>>()?;
+            for (system, object, record) in &woken {
+                store.observe(system, object, std::slice::from_ref(record), now)?;
+            }
+            Ok(woken)
+        })
     }
 }

@@ -170,15 +170,34 @@ impl Store {
     /// Inserts (id 0) or replaces a link; gives its id.
     pub fn put_link(&self, link: &Link) -> StateResult<i64> {
         self.writing(|store| {
-        let bases = serde_json::to_string(&link.bases)?;
-        let (left_stamp, right_stamp) = (link.left_stamp.map(|at| at.0), link.right_stamp.map(|at| at.0));
-        if link.id == 0 {
-            let mut insert = store.db.prepare_cached(
-                "INSERT INTO link (sync, left_id, arm, right_id, state, reason, left_stamp, right_stamp, bases, run, at, \
-                 verified) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11)",
+            let bases = serde_json::to_string(&link.bases)?;
+            let (left_stamp, right_stamp) = (link.left_stamp.map(|at| at.0), link.right_stamp.map(|at| at.0));
+            if link.id == 0 {
+                let mut insert = store.db.prepare_cached(
+                    "INSERT INTO link (sync, left_id, arm, right_id, state, reason, left_stamp, right_stamp, \
+                     bases, run, at, verified) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11)",
+                )?;
+                insert.execute(params![
+                    link.sync,
+                    link.left,
+                    link.arm,
+                    link.right,
+                    link.state.word(),
+                    link.reason,
+                    left_stamp,
+                    right_stamp,
+                    bases,
+                    link.run,
+                    link.at.0
+                ])?;
+                return Ok(store.db.last_insert_rowid());
+            }
+            let mut update = store.db.prepare_cached(
+                "UPDATE link SET left_id = ?2, arm = ?3, right_id = ?4, state = ?5, reason = ?6, \
+                 left_stamp = ?7, right_stamp = ?8, bases = ?9, verified = ?10 WHERE id = ?1",
             )?;
-            insert.execute(params![
-                link.sync,
+            update.execute(params![
+                link.id,
                 link.left,
                 link.arm,
                 link.right,
@@ -187,29 +206,10 @@ impl Store {
                 left_stamp,
                 right_stamp,
                 bases,
-                link.run,
                 link.at.0
             ])?;
-            return Ok(store.db.last_insert_rowid());
-        }
-        let mut update = store.db.prepare_cached(
-            "UPDATE link SET left_id = ?2, arm = ?3, right_id = ?4, state = ?5, reason = ?6, left_stamp = ?7, \
-             right_stamp = ?8, bases = ?9, verified = ?10 WHERE id = ?1",
-        )?;
-        update.execute(params![
-            link.id,
-            link.left,
-            link.arm,
-            link.right,
-            link.state.word(),
-            link.reason,
-            left_stamp,
-            right_stamp,
-            bases,
-            link.at.0
-        ])?;
-        Ok(link.id)
-    })
+            Ok(link.id)
+        })
     }
 
     /// Removes a link from the index of pairs, so that another may take its place; the journal keeps its story.

@@ -12,7 +12,6 @@ pub mod nav;
 mod review;
 mod spill;
 
-use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
@@ -88,8 +87,6 @@ pub struct Store {
     epoch: Option<u64>,
     /// The folder of a copy, removed with it.
     _scratch: Option<tempfile::TempDir>,
-    /// Between [`Store::open_batch`] and [`Store::close_batch`].
-    batch: Cell<bool>,
 }
 
 impl Store {
@@ -107,7 +104,7 @@ impl Store {
         }
         let lock = lock::Lock::take(&path.with_extension("lock"))?;
         let db = Connection::open(path).map_err(|error| named(error, path))?;
-        let mut store = Store { db, _lock: Some(lock), epoch: None, _scratch: None, batch: Cell::new(false) };
+        let mut store = Store { db, _lock: Some(lock), epoch: None, _scratch: None };
         store.prepare().map_err(|error| match error {
             StateError::NotWritable { cause, .. } => StateError::NotWritable { path: path.to_owned(), cause },
             other => other,
@@ -136,7 +133,7 @@ impl Store {
         }
         let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(path, flags).map_err(|error| named(error, path))?;
-        let store = Store { db, _lock: None, epoch: None, _scratch: None, batch: Cell::new(false) };
+        let store = Store { db, _lock: None, epoch: None, _scratch: None };
         store.check_format()?;
         Ok(Some(store))
     }
@@ -148,7 +145,7 @@ impl Store {
         let copy = folder.path().join("state.db");
         original.db.execute("VACUUM INTO ?1", [copy.to_string_lossy()])?;
         let db = Connection::open(&copy).map_err(|error| named(error, &copy))?;
-        let store = Store { db, _lock: None, epoch: None, _scratch: Some(folder), batch: Cell::new(false) };
+        let store = Store { db, _lock: None, epoch: None, _scratch: Some(folder) };
         store.prepare()?;
         // Nobody misses what a copy loses.
         store.db.pragma_update(None, "synchronous", "OFF")?;
@@ -157,13 +154,7 @@ impl Store {
 
     /// A store that lives as long as the value.
     pub fn in_memory() -> StateResult<Store> {
-        let store = Store {
-            db: Connection::open_in_memory()?,
-            _lock: None,
-            epoch: None,
-            _scratch: None,
-            batch: Cell::new(false),
-        };
+        let store = Store { db: Connection::open_in_memory()?, _lock: None, epoch: None, _scratch: None };
         store.prepare()?;
         Ok(store)
     }
@@ -172,7 +163,7 @@ impl Store {
     /// each opening takes it over from the one before. It lives for as long as anybody has it open.
     pub fn in_shared_memory(name: &str) -> StateResult<Store> {
         let db = Connection::open(format!("file:{name}?mode=memory&cache=shared"))?;
-        let mut store = Store { db, _lock: None, epoch: None, _scratch: None, batch: Cell::new(false) };
+        let mut store = Store { db, _lock: None, epoch: None, _scratch: None };
         store.prepare()?;
         store.epoch = Some(store.next_epoch()?);
         Ok(store)
@@ -280,7 +271,7 @@ impl Store {
     /// # Errors
     /// As [`Store::atomically`].
     pub fn open_batch(&self) -> StateResult<()> {
-        if self.batch.get() {
+        if self.in_transaction() {
             return Ok(());
         }
         self.say("BEGIN IMMEDIATE")?;
@@ -288,21 +279,24 @@ impl Store {
             let _ = self.say("ROLLBACK");
             return Err(error);
         }
-        self.batch.set(true);
         Ok(())
     }
 
     /// Commits a batch, if one is open. Done before anything is asked of a CRM: nobody else should wait for that.
     pub fn close_batch(&self) -> StateResult<()> {
-        if self.batch.replace(false) {
+        if self.in_transaction() {
             self.say("COMMIT")?;
         }
         Ok(())
     }
 
+    fn in_transaction(&self) -> bool {
+        !self.db.is_autocommit()
+    }
+
     /// One write, in a transaction of its own unless one is open: nothing is written by a process that lost the state.
     fn writing<T>(&self, work: impl FnOnce(&Store) -> StateResult<T>) -> StateResult<T> {
-        if self.db.is_autocommit() { self.atomically(work) } else { work(self) }
+        if self.in_transaction() { work(self) } else { self.atomically(work) }
     }
 
     /// Opens or ends a transaction.
@@ -316,7 +310,7 @@ impl Store {
     /// # Errors
     /// [`StateError::Locked`] when another process has opened the state for writing meanwhile.
     pub fn atomically<T>(&self, work: impl FnOnce(&Store) -> StateResult<T>) -> StateResult<T> {
-        let within = self.batch.get();
+        let within = self.in_transaction();
         self.say(if within { "SAVEPOINT step" } else { "BEGIN IMMEDIATE" })?;
         match self.still_ours().and_then(|()| work(self)) {
             Ok(value) => {

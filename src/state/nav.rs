@@ -175,38 +175,39 @@ impl Store {
     /// Keeps what the feed told of an activity; where it was written stands.
     pub fn observe_activity(&self, writeback: &str, one: &NavActivity) -> StateResult<()> {
         self.writing(|store| {
-        let mut insert = store.db.prepare_cached(
-            "INSERT INTO nav_activity (writeback, id, kind, seat, about, origin, at, copied, state) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'new') \
-             ON CONFLICT (writeback, id) DO UPDATE SET kind = ?3, seat = ?4, about = ?5, origin = ?6, at = ?7, copied = ?8",
-        )?;
-        insert.execute(params![
-            writeback, one.id, one.kind, one.seat, one.about, one.origin, one.at.0, one.copied
-        ])?;
-        Ok(())
-    })
+            let mut insert = store.db.prepare_cached(
+                "INSERT INTO nav_activity (writeback, id, kind, seat, about, origin, at, copied, state) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'new') \
+                 ON CONFLICT (writeback, id) DO UPDATE SET kind = ?3, seat = ?4, about = ?5, \
+                 origin = ?6, at = ?7, copied = ?8",
+            )?;
+            insert.execute(params![
+                writeback, one.id, one.kind, one.seat, one.about, one.origin, one.at.0, one.copied
+            ])?;
+            Ok(())
+        })
     }
 
     /// Moves an activity on.
     pub fn settle_activity(&self, writeback: &str, one: &NavActivity) -> StateResult<()> {
         self.writing(|store| {
-        let mut update = store.db.prepare_cached(
-            "UPDATE nav_activity SET state = ?3, reason = ?4, detail = ?5, object = ?6, record = ?7, on_object = ?8, \
-             on_record = ?9 WHERE writeback = ?1 AND id = ?2",
-        )?;
-        update.execute(params![
-            writeback,
-            one.id,
-            one.state,
-            one.reason,
-            one.detail,
-            one.object,
-            one.record,
-            one.on_object,
-            one.on_record
-        ])?;
-        Ok(())
-    })
+            let mut update = store.db.prepare_cached(
+                "UPDATE nav_activity SET state = ?3, reason = ?4, detail = ?5, object = ?6, record = ?7, \
+                 on_object = ?8, on_record = ?9 WHERE writeback = ?1 AND id = ?2",
+            )?;
+            update.execute(params![
+                writeback,
+                one.id,
+                one.state,
+                one.reason,
+                one.detail,
+                one.object,
+                one.record,
+                one.on_object,
+                one.on_record
+            ])?;
+            Ok(())
+        })
     }
 
     fn activities_where(

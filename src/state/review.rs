@@ -141,30 +141,35 @@ impl Store {
     /// A request about the record is still open: what it did has to be known first.
     pub fn forget(&self, system: &str, object: &str, record: &str) -> StateResult<u64> {
         self.writing(|store| {
-        let entries = store.intents_on(system, object, record)?;
-        let open: Vec<&Finished> = entries.iter().filter(|entry| entry.result.is_empty()).collect();
-        if !open.is_empty() {
-            return Err(StateError::Other(format!(
-                "{system}.{object} {record} has a request whose outcome is not known yet; `twinmap run` finds out"
-            )));
-        }
-        for entry in &entries {
-            let hash = super::journal::payload_hash(&entry.intent.payload.to_string());
-            let payload = serde_json::json!({ super::journal::FORGOTTEN: hash }).to_string();
-            store.db.execute("UPDATE intent SET payload = ?2 WHERE op = ?1", [&entry.intent.op, &payload])?;
-            store.db.execute("UPDATE outcome SET detail = '' WHERE op = ?1", [&entry.intent.op])?;
-        }
-        let place = [system, object, record];
-        let gone = "\"(forgotten)\"";
-        store.db.execute(
-            "UPDATE ledger SET lost = ?4, won = ?4 WHERE system = ?1 AND object = ?2 AND record = ?3",
-            [system, object, record, gone],
-        )?;
-        store.db.execute("DELETE FROM hold WHERE system = ?1 AND object = ?2 AND record = ?3", place)?;
-        store.db.execute("DELETE FROM inbox WHERE system = ?1 AND object = ?2 AND id = ?3", place)?;
-        store.db.execute("DELETE FROM waiting WHERE system = ?1 AND object = ?2 AND record = ?3", place)?;
-        Ok(entries.len() as u64)
-    })
+            let entries = store.intents_on(system, object, record)?;
+            let open: Vec<&Finished> = entries.iter().filter(|entry| entry.result.is_empty()).collect();
+            if !open.is_empty() {
+                return Err(StateError::Other(format!(
+                    "{system}.{object} {record} has a request whose outcome is not known yet; \
+                     `twinmap run` finds out"
+                )));
+            }
+            for entry in &entries {
+                let hash = super::journal::payload_hash(&entry.intent.payload.to_string());
+                let payload = serde_json::json!({ super::journal::FORGOTTEN: hash }).to_string();
+                store
+                    .db
+                    .execute("UPDATE intent SET payload = ?2 WHERE op = ?1", [&entry.intent.op, &payload])?;
+                store.db.execute("UPDATE outcome SET detail = '' WHERE op = ?1", [&entry.intent.op])?;
+            }
+            let place = [system, object, record];
+            let gone = "\"(forgotten)\"";
+            store.db.execute(
+                "UPDATE ledger SET lost = ?4, won = ?4 WHERE system = ?1 AND object = ?2 AND record = ?3",
+                [system, object, record, gone],
+            )?;
+            store.db.execute("DELETE FROM hold WHERE system = ?1 AND object = ?2 AND record = ?3", place)?;
+            store.db.execute("DELETE FROM inbox WHERE system = ?1 AND object = ?2 AND id = ?3", place)?;
+            store
+                .db
+                .execute("DELETE FROM waiting WHERE system = ?1 AND object = ?2 AND record = ?3", place)?;
+            Ok(entries.len() as u64)
+        })
     }
 
     /// Takes the match keys of a record and the agreed values of a link out of the state.

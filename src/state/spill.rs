@@ -18,11 +18,6 @@ pub struct Spill {
 }
 
 impl Spill {
-    /// Whether anything was ever put aside.
-    pub fn is_used(&self) -> bool {
-        self.db.get().is_some()
-    }
-
     fn db(&self) -> StateResult<&Connection> {
         if let Some(db) = self.db.get() {
             return Ok(db);
@@ -109,7 +104,7 @@ mod tests {
     #[test]
     fn what_is_put_aside_comes_back_until_it_is_forgotten() {
         let spill = Spill::default();
-        assert_eq!((spill.is_used(), spill.get::<String>(1, "a").unwrap()), (false, None));
+        assert_eq!(spill.get::<String>(1, "a").unwrap(), None);
         spill.put(1, "a", &"one").unwrap();
         spill.put(1, "a", &"two").unwrap();
         spill.put(2, "a", &"other").unwrap();

@@ -66,7 +66,6 @@ checks.searchWithObjectSorts = async () => {
     limit: 3,
   });
   assert.ok(page.total > 3 && page.results.length === 3 && page.paging.next.after === '3');
-  await client.oauth.refreshTokensApi.archive('gone');
   const body = await refused(400, () => crm.contacts.searchApi.doSearch({ limit: 500 }));
   assert.strictEqual(body.category, 'VALIDATION_ERROR');
 };
@@ -99,6 +98,7 @@ checks.oauthRefresh = async () => {
   assert.strictEqual(answer.tokenType, 'bearer');
   const other = new Client({ accessToken: answer.accessToken, basePath: process.env.HUBSPOT_URL });
   assert.ok((await other.crm.owners.ownersApi.getPage()).results.length > 0);
+  await client.oauth.refreshTokensApi.archive('gone');
   const body = await refused(400, () =>
     client.oauth.tokensApi.create('refresh_token', undefined, undefined, 'sandbox-client', 'sandbox-secret', 'gone'));
   assert.strictEqual(body.status, 'BAD_REFRESH_TOKEN');

@@ -269,8 +269,8 @@ impl World {
             let companies = &self.crm.tables[COMPANY].rows;
             let left = self.outside.iter().filter(|(_, since)| **since < self.began);
             // One that is deleted has no say in what becomes of another of its key.
-            let left = left.filter_map(|(id, _)| companies.get(id)).filter(|row| row.archived.is_none());
-            let left = left.into_iter().any(|row| key.as_deref() == Some(row.value(0)));
+            let mut left = left.filter_map(|(id, _)| companies.get(id)).filter(|row| row.archived.is_none());
+            let left = left.any(|row| key.as_deref() == Some(row.value(0)));
             if left {
                 self.violations.push(format!("I7 {key:?} is outside the filter and is written"));
             }

@@ -48,7 +48,7 @@ pub fn run(app: &App, args: &Args) -> CliResult {
         let objects = wanted(&project, name, *kind, &args.objects)?;
         app.term.say(&format!("{name}: fetching {}\n", objects.join(", ")));
         let (system, gaps) = fetch(&project, name, *kind, &objects)?;
-        asked_for_are_there(name, &system, &args.objects)?;
+        asked_for_are_there(&project, name, &system, &args.objects)?;
         fetched.push((name.clone(), system, objects, gaps));
     }
     let mut lock = load::lock(&project)?;
@@ -72,22 +72,35 @@ pub fn run(app: &App, args: &Args) -> CliResult {
 }
 
 /// An object that only a mapping names may be missing: `check` says so at its line. One that was asked for may not.
-fn asked_for_are_there(name: &str, system: &System, asked: &[String]) -> Result<(), CliError> {
-    for object in asked {
-        let own = match object.split_once('.') {
-            Some((at, object)) => (at == name).then_some(object),
-            None => Some(object.as_str()),
-        };
-        let Some(own) = own else { continue };
-        let own = if system.kind == SystemKind::Hubspot { hubspot::canonical(own) } else { own };
-        if system.object(own).is_none() {
-            return Err(CliError::Schema {
-                message: format!("{name} has no object `{own}` for this user"),
-                help: Some("nothing was written; an object is named as the API spells it".to_owned()),
-            });
-        }
+fn asked_for_are_there(
+    project: &Project,
+    name: &str,
+    system: &System,
+    asked: &[String],
+) -> Result<(), CliError> {
+    let missing = own(project, name, asked)
+        .map(|object| canonical(system.kind, object))
+        .find(|object| system.object(object).is_none());
+    match missing {
+        None => Ok(()),
+        Some(object) => Err(CliError::Schema {
+            message: format!("{name} has no object `{object}` for this user"),
+            help: Some("nothing was written; an object is named as the API spells it".to_owned()),
+        }),
     }
-    Ok(())
+}
+
+/// Those of `OBJECT` and `SYSTEM.OBJECT` that are asked of this connection.
+fn own<'a>(project: &Project, name: &str, asked: &'a [String]) -> impl Iterator<Item = &'a str> {
+    asked.iter().filter_map(move |object| match object.split_once('.') {
+        Some((system, object)) if system == name => Some(object),
+        Some((system, _)) if project.connections().contains_key(system) => None,
+        _ => Some(object.as_str()),
+    })
+}
+
+fn canonical(kind: SystemKind, object: &str) -> &str {
+    if kind == SystemKind::Hubspot { hubspot::canonical(object) } else { object }
 }
 
 /// The connections that can be asked for their schema.
@@ -150,17 +163,7 @@ pub fn synced(
         objects.extend(own.map(|side| side.object.text.clone()));
     }
     objects.extend(beside(project, name, kind)?);
-    for object in asked {
-        match object.split_once('.') {
-            Some((system, object)) if system == name => {
-                objects.insert(object.to_owned());
-            }
-            Some((system, _)) if project.connections().contains_key(system) => {}
-            _ => {
-                objects.insert(object.clone());
-            }
-        }
-    }
+    objects.extend(own(project, name, asked).map(str::to_owned));
     if objects.is_empty() {
         let start: &[&str] = match kind {
             SystemKind::Hubspot => &HUBSPOT_START,
@@ -170,11 +173,8 @@ pub fn synced(
         };
         objects.extend(start.iter().map(|object| (*object).to_owned()));
     }
-    let canonical = |object: String| match kind {
-        SystemKind::Hubspot => hubspot::canonical(&object).to_owned(),
-        _ => object,
-    };
-    Ok(objects.into_iter().map(canonical).collect::<BTreeSet<_>>().into_iter().collect())
+    let objects: BTreeSet<String> = objects.iter().map(|object| canonical(kind, object).to_owned()).collect();
+    Ok(objects.into_iter().collect())
 }
 
 /// What writebacks write to, and the deals that settings of Sales Navigator look at.

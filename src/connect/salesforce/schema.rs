@@ -39,11 +39,12 @@ impl Salesforce {
         let answer = self.client.send(&Call::get(target)).await?;
         if !answer.ok() {
             let why = super::errors::summary(&answer.json);
+            let message = format!("the org has no object `{object}` for this user ({why})");
             if answer.status == 404 {
-                gaps.push(format!("the org has no object `{object}` for this user ({why})"));
+                gaps.push(message);
                 return Ok(());
             }
-            return Err(self.misused(format!("the org has no object `{object}` for this user ({why})")));
+            return Err(self.misused(message));
         }
         // The describe's own spelling is the object's name.
         let name = text(&answer.json, "name").unwrap_or(object).to_owned();

@@ -94,18 +94,27 @@ pub fn by_name(portal: &Portal, object: &str, name: &str, query: &Query) -> Answ
 
 /// A list that was there before, of records that somebody put into it by hand.
 pub fn seed(portal: &mut Portal, name: &str, kind: Kind, members: Vec<u64>, at: Millis) {
-    portal.lists.push(List {
+    let members = members.into_iter().map(|id| (id, at)).collect();
+    let list =
+        List { created: at, updated: at, members, ..new(portal, name.to_owned(), kind, "MANUAL".to_owned()) };
+    portal.lists.push(list);
+}
+
+/// An empty list under the next id.
+fn new(portal: &Portal, name: String, kind: Kind, processing: String) -> List {
+    let at = portal.now();
+    List {
         id: portal.lists.len() as u64 + 1,
-        name: name.to_owned(),
+        name,
         kind,
-        processing: "MANUAL".to_owned(),
+        processing,
         filter: None,
         created: at,
         updated: at,
         deleted: false,
         version: 1,
-        members: members.into_iter().map(|id| (id, at)).collect(),
-    });
+        members: BTreeMap::new(),
+    }
 }
 
 /// `POST lists/`.
@@ -121,19 +130,7 @@ pub fn create(portal: &mut Portal, request: &Request) -> Answer {
         let fault = Fault::invalid(format!("A list already exists with the name {name}."));
         return Err(Fault { sub_category: Some("ListError.DUPLICATE_LIST_NAMES"), ..fault });
     }
-    let at = portal.now();
-    let list = List {
-        id: portal.lists.len() as u64 + 1,
-        name,
-        kind,
-        processing,
-        filter: body.get("filterBranch").cloned(),
-        created: at,
-        updated: at,
-        deleted: false,
-        version: 1,
-        members: BTreeMap::new(),
-    };
+    let list = List { filter: body.get("filterBranch").cloned(), ..new(portal, name, kind, processing) };
     let answer = json!({ "list": list.json(portal, true) });
     portal.lists.push(list);
     Ok((200, answer))
