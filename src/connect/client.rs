@@ -144,8 +144,8 @@ pub trait Dialect {
     /// Takes rate limits out of an answer's headers.
     fn learn(&self, class: &'static str, response: &HttpResponse, meter: &mut Meter, now: Millis);
 
-    /// The window of a class before the first answer.
-    fn window(&self, class: &'static str) -> Option<Window>;
+    /// The limit that calls of a class count against, and its window before the first answer.
+    fn window(&self, class: &'static str) -> Option<(&'static str, Window)>;
 }
 
 pub struct Client {
@@ -257,14 +257,9 @@ impl Client {
         }
         loop {
             let wait = {
+                let Some((limit, window)) = self.dialect.window(class) else { return Ok(()) };
                 let mut meter = self.meter.borrow_mut();
-                if !meter.windows.contains_key(class) {
-                    match self.dialect.window(class) {
-                        Some(window) => meter.windows.insert(class, window),
-                        None => return Ok(()),
-                    };
-                }
-                meter.windows.get_mut(class).map_or(0, |window| window.take(self.timer.now()))
+                meter.windows.entry(limit).or_insert(window).take(self.timer.now())
             };
             if wait == 0 {
                 return Ok(());
@@ -363,10 +358,8 @@ impl Client {
                 if asked.is_some_and(|wait| wait > PATIENCE) {
                     return Step::Fail(error);
                 }
-                if let (Some(window), Some(wait)) =
-                    (self.meter.borrow_mut().windows.get_mut(call.class), asked)
-                {
-                    window.block(now, wait);
+                if let (Some((limit, window)), Some(wait)) = (self.dialect.window(call.class), asked) {
+                    self.meter.borrow_mut().windows.entry(limit).or_insert(window).block(now, wait);
                 }
                 Step::Again(asked, TRIES, error)
             }

@@ -36,11 +36,13 @@ impl Window {
         self.sent.front().map_or(1, |at| (at.0.saturating_add(self.interval) - now.0).max(1))
     }
 
-    /// The vendor says what the window really is. A tenth is left to clocks and other processes.
+    /// The vendor says what the window really is. A fortieth is left to calls that take longer on their way than
+    /// others; when less is left than that, somebody else is calling too.
     pub fn learn(&mut self, max: usize, interval: i64, remaining: Option<usize>, now: Millis) {
-        self.max = (max - max / 10).max(1);
+        let spare = max.div_ceil(40);
+        self.max = max.saturating_sub(spare).max(1);
         self.interval = interval.max(1);
-        if remaining.is_some_and(|left| left <= max / 20) {
+        if remaining.is_some_and(|left| left + 1 < spare) {
             self.block(now, self.interval / 10);
         }
     }
@@ -126,10 +128,10 @@ mod tests {
     #[test]
     fn the_vendors_numbers_are_taken_over() {
         let mut window = Window::new(100, 10_000);
-        window.learn(190, 10_000, Some(5), Millis(0));
+        window.learn(190, 10_000, Some(3), Millis(0));
         assert_eq!(window.take(Millis(0)), 1_000);
         assert_eq!(window.take(Millis(1_000)), 0);
-        assert_eq!(window.max, 171);
+        assert_eq!(window.max, 185);
         assert!(Daily { used: 14_900, max: 15_000 }.below(1));
         assert!(!Daily { used: 14_000, max: 15_000 }.below(1));
         assert_eq!(Daily { used: 70, max: 100 }.above(20), 10);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::draft::Draft;
 use super::error::EngineResult;
-use super::execute::{CREATE, LARGE_BATCH, MANY_CREATES, UPDATE, stage};
+use super::execute::{ASSOCIATE, ASSOCIATIONS, CREATE, LARGE_BATCH, MANY_CREATES, UPDATE, stage};
 use super::ops::{Op, OpKind, Ref};
 use super::session::Session;
 use crate::connect::remote::AssociateAction;
@@ -142,6 +142,7 @@ fn calls(kind: SystemKind, associations: usize, stage: u8, count: usize) -> u64 
         (SystemKind::Hubspot, CREATE) => batches(100) * (2 + associations),
         // Read back with the history of what was written.
         (SystemKind::Hubspot, UPDATE) => batches(100) * (1 + associations) + batches(50),
+        (SystemKind::Hubspot, ASSOCIATE) => batches(ASSOCIATIONS),
         (SystemKind::Hubspot, _) => batches(100),
         // A job is made, filled, closed, asked for once and read twice.
         (_, CREATE) if count >= MANY_CREATES => batches(LARGE_BATCH) * (6 + associations) + batches(2_000),

@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::future::join_all;
+
 use super::draft::Draft;
 use super::error::{EngineError, EngineResult};
 use super::ops::{AT_SERVER, Op, OpKind, Ref};
@@ -26,16 +28,21 @@ pub const MANY_CREATES: usize = 2_000;
 pub const LARGE_BATCH: usize = 10_000;
 /// A job works on when nobody waits for it any more; its connector ends one that takes longer than ten minutes.
 const JOB: i64 = 12 * 60_000;
+/// HubSpot takes so many associations in a call.
+pub const ASSOCIATIONS: usize = 2_000;
+/// Calls of one kind of write that are under way together, where the CRM takes that well.
+const TOGETHER: usize = 4;
 
 pub const CREATE: u8 = 0;
 pub const UPDATE: u8 = 1;
+pub const ASSOCIATE: u8 = 2;
 
 /// In which order kinds of operations are carried out.
 pub fn stage(kind: OpKind) -> u8 {
     match kind {
         OpKind::Create => CREATE,
         OpKind::Update => UPDATE,
-        OpKind::Associate(_) => 2,
+        OpKind::Associate(_) => ASSOCIATE,
         OpKind::Archive => 3,
     }
 }
@@ -77,17 +84,25 @@ impl Session<'_> {
                 ["creating", "updating", "associating", "archiving"].get(stage as usize).unwrap_or(&"");
             let what = format!("{verb} {}.{}", self.system_name(object), self.object_name(object));
             self.deps.progress.stage(&what, ops.len() as u64);
-            for batch in ops.chunks(self.batch_size(object, stage, ops.len())?) {
+            let (size, together) = self.batch_size(object, stage, ops.len())?;
+            for batches in ops.chunks(size * together) {
                 self.check_stop()?;
-                self.batch(object, batch, &mut late, &mut again, draft, report).await?;
-                self.deps.progress.step(batch.len() as u64);
+                self.batches(object, batches, size, &mut late, &mut again, draft, report).await?;
+                self.deps.progress.step(batches.len() as u64);
             }
         }
         // Look-ups among records that were made in this run: now every one of them has an id.
-        let mut ignored = Vec::new();
+        let mut waiting: BTreeMap<(ObjectId, SyncId), Vec<Op>> = BTreeMap::new();
         for op in late {
-            let object = op.object;
-            self.batch(object, &[op], &mut ignored, &mut again, draft, report).await?;
+            waiting.entry((op.object, op.sync)).or_default().push(op);
+        }
+        let mut ignored = Vec::new();
+        for ((object, _), ops) in waiting {
+            let (size, together) = self.batch_size(object, UPDATE, ops.len())?;
+            for batches in ops.chunks(size * together) {
+                self.check_stop()?;
+                self.batches(object, batches, size, &mut ignored, &mut again, draft, report).await?;
+            }
         }
         for op in ignored {
             if let Some(origin) = self.origin(&op)? {
@@ -97,18 +112,24 @@ impl Session<'_> {
         Ok(again)
     }
 
-    fn batch_size(&self, object: ObjectId, stage: u8, count: usize) -> EngineResult<usize> {
-        Ok(match self.shape(object)?.kind {
-            SystemKind::Hubspot => 100,
-            _ if stage == CREATE && count >= MANY_CREATES => LARGE_BATCH,
-            _ => 200,
-        })
+    /// The most operations of a call, and how many calls are under way together. HubSpot's limit is one of calls, which
+    /// is reached only by several at once; Salesforce locks the records around those that it writes, and answers calls
+    /// that touch the same ones with an error.
+    fn batch_size(&self, object: ObjectId, stage: u8, count: usize) -> EngineResult<(usize, usize)> {
+        let (size, together) = match self.shape(object)?.kind {
+            SystemKind::Hubspot if stage == ASSOCIATE => (ASSOCIATIONS, 1),
+            SystemKind::Hubspot => (100, TOGETHER),
+            _ if stage == CREATE && count >= MANY_CREATES => (LARGE_BATCH, 1),
+            _ => (200, 1),
+        };
+        Ok((size.min(self.options.batch), together))
     }
 
-    async fn batch(
+    async fn batches(
         &mut self,
         object: ObjectId,
         ops: &[Op],
+        size: usize,
         late: &mut Vec<Op>,
         again: &mut Again,
         draft: &mut Draft,
@@ -138,12 +159,18 @@ impl Session<'_> {
             return Ok(());
         }
         self.journal(&sending)?;
-        let outcomes = self.call(object, &sending).await;
-        let outcomes = match outcomes {
-            Ok(outcomes) => outcomes,
-            Err(error) => return self.call_failed(&sending, &error, draft, report),
-        };
-        self.conclude(object, &sending, outcomes, again, draft, report).await
+        let answers = join_all(sending.chunks(size).map(|batch| self.call(object, batch))).await;
+        let (mut answered, mut stopped) = (Vec::new(), Ok(()));
+        let mut rest = sending.into_iter();
+        for answer in answers {
+            let batch: Vec<Sending> = rest.by_ref().take(size).collect();
+            match answer {
+                Ok(outcomes) => answered.extend(batch.into_iter().zip(outcomes)),
+                Err(error) => stopped = stopped.and(self.call_failed(&batch, &error, draft, report)),
+            }
+        }
+        self.conclude(object, answered, again, draft, report).await?;
+        stopped
     }
 
     /// Records whose stamp lies in the second in which they were read: nobody can tell whether they changed since.
@@ -325,7 +352,8 @@ impl Session<'_> {
         Ok(payload)
     }
 
-    async fn call(&self, object: ObjectId, sending: &[Sending]) -> Result<Vec<(String, Outcome)>, CallError> {
+    /// The outcome of each item, in their order.
+    async fn call(&self, object: ObjectId, sending: &[Sending]) -> Result<Vec<Outcome>, CallError> {
         let failed = |error: EngineError| match error {
             EngineError::Remote(error) => error,
             other => CallError {
@@ -365,15 +393,13 @@ impl Session<'_> {
                         let by_record = item.record.as_ref().map(ToString::to_string);
                         let outcome = all.remove(&item.id);
                         let outcome = outcome.or_else(|| by_record.and_then(|id| all.remove(&id)));
-                        (item.id.clone(), outcome.unwrap_or_else(missing))
+                        outcome.unwrap_or_else(missing)
                     })
                     .collect())
             }
             _ => Ok(sending
                 .iter()
-                .map(|item| {
-                    (item.id.clone(), Outcome::Unknown { message: "no answer to a write".to_owned() })
-                })
+                .map(|_| Outcome::Unknown { message: "no answer to a write".to_owned() })
                 .collect()),
         }
     }

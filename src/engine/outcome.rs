@@ -90,22 +90,22 @@ impl Session<'_> {
     pub(super) async fn conclude(
         &mut self,
         object: ObjectId,
-        sending: &[Sending],
-        outcomes: Vec<(String, Outcome)>,
+        answered: Vec<(Sending, Outcome)>,
         again: &mut Again,
         draft: &mut Draft,
         report: &mut RunReport,
     ) -> EngineResult<()> {
-        let written: Vec<RecordId> = outcomes
+        let written: Vec<RecordId> = answered
             .iter()
             .filter_map(|(_, outcome)| match outcome {
                 Outcome::Created { id } | Outcome::Updated { id } => Some(id.clone()),
                 _ => None,
             })
             .collect();
-        let unseen = self.read_back(object, sending, written).await?;
+        let unseen = self.read_back(object, &answered, written).await?;
         self.store().open_batch()?;
-        for (item, (_, outcome)) in sending.iter().zip(outcomes) {
+        for (item, outcome) in answered {
+            let item = &item;
             self.check_trouble()?;
             match outcome {
                 // What the server made of it is not known: the next run settles it by reading.
@@ -156,13 +156,13 @@ impl Session<'_> {
     async fn read_back(
         &mut self,
         object: ObjectId,
-        sending: &[Sending],
+        answered: &[(Sending, Outcome)],
         written: Vec<RecordId>,
     ) -> EngineResult<Option<CallError>> {
-        let fields: BTreeSet<String> = sending
+        let fields: BTreeSet<String> = answered
             .iter()
-            .filter(|item| matches!(item.op.kind, OpKind::Create | OpKind::Update))
-            .flat_map(|item| item.op.fields.iter().map(|sent| sent.field.clone()))
+            .filter(|(item, _)| matches!(item.op.kind, OpKind::Create | OpKind::Update))
+            .flat_map(|(item, _)| item.op.fields.iter().map(|sent| sent.field.clone()))
             .collect();
         if fields.is_empty() || written.is_empty() {
             return Ok(None);
@@ -170,7 +170,7 @@ impl Session<'_> {
         for id in &written {
             self.world.forget(object, id)?;
         }
-        let updates = sending.iter().any(|item| item.op.kind == OpKind::Update);
+        let updates = answered.iter().any(|(item, _)| item.op.kind == OpKind::Update);
         let history = updates && self.shape(object)?.kind == SystemKind::Hubspot;
         let read = if history && !self.ablation().no_history_check {
             self.read_history(object, written, &fields).await

@@ -92,6 +92,8 @@ pub struct Options {
     pub reread: i64,
     /// Records that are looked at together. When more are due, the run takes as much memory as so many do.
     pub portion: u64,
+    /// Records in a call that writes, when that is fewer than the CRM takes.
+    pub batch: usize,
     /// How long a request may take until its outcome is called unknown, in milliseconds.
     pub timeout: i64,
     pub ablation: Ablation,
@@ -109,6 +111,7 @@ impl Default for Options {
             approve: None,
             reread: 7 * 24 * 60 * 60 * 1000,
             portion: 4_000,
+            batch: usize::MAX,
             timeout: 60_000,
             ablation: Ablation::default(),
         }

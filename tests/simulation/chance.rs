@@ -35,6 +35,16 @@ impl Chance {
         drawn
     }
 
+    /// True for every other seed; takes no number, so that a new kind of fault leaves half of the old stories as they were.
+    pub fn every_other_seed(&mut self) -> bool {
+        let drawn = match &self.script {
+            Some(script) => script.get(self.made.len()).copied().unwrap_or(0) % 2,
+            None => u32::from(self.state % 2 == 0),
+        };
+        self.made.push(drawn);
+        drawn == 1
+    }
+
     pub fn millis(&mut self, bound: u32) -> i64 {
         i64::from(self.below(bound))
     }

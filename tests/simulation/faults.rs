@@ -40,6 +40,8 @@ pub struct Faults {
     pub small_guard: bool,
     /// A run looks at two records at a time.
     pub portions: bool,
+    /// A call writes one record, and several calls are under way together.
+    pub small_calls: bool,
 }
 
 impl Faults {
@@ -72,6 +74,7 @@ impl Faults {
             leaves: on(),
             small_guard: on(),
             portions: on(),
+            small_calls: chance.every_other_seed(),
         }
     }
 }

@@ -129,7 +129,8 @@ impl Sim {
         };
         let reread = if faults.lost_feed { REREAD } else { Options::default().reread };
         let portion = if faults.portions { 2 } else { Options::default().portion };
-        let options = Options { ablation, reread, portion, ..Options::default() };
+        let batch = if faults.small_calls { 1 } else { Options::default().batch };
+        let options = Options { ablation, reread, portion, batch, ..Options::default() };
         let mut sim = Sim {
             world: RefCell::new(world),
             store: RefCell::new(store),

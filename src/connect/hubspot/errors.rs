@@ -17,6 +17,7 @@ const BURST: usize = 90;
 const BURST_INTERVAL: i64 = 10_000;
 /// Search has its own limit for the whole account, 5 in a second, and does not report it.
 const SEARCHES: usize = 4;
+const SEARCH: &str = "search";
 
 #[derive(Debug)]
 pub struct HubSpotDialect;
@@ -39,7 +40,8 @@ impl Dialect for HubSpotDialect {
         let number = |name: &str| response.header(name)?.trim().parse::<usize>().ok();
         let (max, interval) =
             (number("x-hubspot-ratelimit-max"), number("x-hubspot-ratelimit-interval-milliseconds"));
-        if let (Some(max), Some(interval), Some(window)) = (max, interval, meter.windows.get_mut(class)) {
+        let window = meter.windows.get_mut(limit(class));
+        if let (Some(max), Some(interval), Some(window)) = (max, interval, window) {
             let interval = i64::try_from(interval).unwrap_or(BURST_INTERVAL);
             window.learn(max, interval, number("x-hubspot-ratelimit-remaining"), now);
         }
@@ -51,12 +53,18 @@ impl Dialect for HubSpotDialect {
         }
     }
 
-    fn window(&self, class: &'static str) -> Option<Window> {
-        Some(match class {
-            "search" => Window::new(SEARCHES, 1_000),
+    fn window(&self, class: &'static str) -> Option<(&'static str, Window)> {
+        let window = match limit(class) {
+            SEARCH => Window::new(SEARCHES, 1_000),
             _ => Window::new(BURST, BURST_INTERVAL),
-        })
+        };
+        Some((limit(class), window))
     }
+}
+
+/// All calls of an app share one limit, but for searches.
+fn limit(class: &str) -> &'static str {
+    if class == SEARCH { SEARCH } else { "app" }
 }
 
 fn throttled(json: Option<&Json>, why: String) -> Verdict {

@@ -45,7 +45,7 @@ impl Dialect for SalesforceDialect {
         }
     }
 
-    fn window(&self, _class: &'static str) -> Option<Window> {
+    fn window(&self, _class: &'static str) -> Option<(&'static str, Window)> {
         None
     }
 }

@@ -56,7 +56,7 @@ impl Dialect for LinkedInDialect {
 
     fn learn(&self, _: &'static str, _: &HttpResponse, _: &mut Meter, _: Millis) {}
 
-    fn window(&self, _: &'static str) -> Option<Window> {
+    fn window(&self, _: &'static str) -> Option<(&'static str, Window)> {
         None
     }
 }
