@@ -58,6 +58,13 @@ pub(super) struct Sending {
     pub record: Option<RecordId>,
 }
 
+/// Operations of one kind on one object, so many in a call, that are under way together.
+struct Batches<'o> {
+    object: ObjectId,
+    size: usize,
+    ops: &'o [Op],
+}
+
 impl Session<'_> {
     pub async fn execute(
         &mut self,
@@ -87,7 +94,8 @@ impl Session<'_> {
             let (size, together) = self.batch_size(object, stage, ops.len())?;
             for batches in ops.chunks(size * together) {
                 self.check_stop()?;
-                self.batches(object, batches, size, &mut late, &mut again, draft, report).await?;
+                let all = Batches { object, size, ops: batches };
+                self.batches(all, &mut late, &mut again, draft, report).await?;
                 self.deps.progress.step(batches.len() as u64);
             }
         }
@@ -101,7 +109,8 @@ impl Session<'_> {
             let (size, together) = self.batch_size(object, UPDATE, ops.len())?;
             for batches in ops.chunks(size * together) {
                 self.check_stop()?;
-                self.batches(object, batches, size, &mut ignored, &mut again, draft, report).await?;
+                let all = Batches { object, size, ops: batches };
+                self.batches(all, &mut ignored, &mut again, draft, report).await?;
             }
         }
         for op in ignored {
@@ -127,9 +136,7 @@ impl Session<'_> {
 
     async fn batches(
         &mut self,
-        object: ObjectId,
-        ops: &[Op],
-        size: usize,
+        Batches { object, size, ops }: Batches<'_>,
         late: &mut Vec<Op>,
         again: &mut Again,
         draft: &mut Draft,

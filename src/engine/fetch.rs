@@ -3,6 +3,7 @@
 //! Invariant: a watermark moves in the same transaction that keeps what was seen before it; a feed is read with an
 //! overlap, because a CRM's search is late and long transactions commit with old stamps.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join_all;
@@ -10,7 +11,7 @@ use futures_util::future::try_join_all;
 use super::error::EngineResult;
 use super::session::{Session, object_on};
 use crate::connect::remote::{Changed, Cursor, Reply, Request};
-use crate::plan::ir::{ObjectId, Side, Start, SyncId, SystemId};
+use crate::plan::ir::{ObjectId, Side, Start, Sync, SyncId, SystemId};
 use crate::record::{Life, Record, RecordId};
 use crate::state::StateError;
 use crate::value::Millis;
@@ -37,6 +38,28 @@ struct Feed {
     started: Millis,
     changed: Vec<Changed>,
     deleted: Vec<Changed>,
+}
+
+/// Where a sync has an object: on its left side, or in one of its arms.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    sync: SyncId,
+    arm: Option<usize>,
+    seen: Seen,
+}
+
+/// What decides which records a sync is about.
+fn scope(sync: &Sync) -> String {
+    let mut scope = vec![
+        serde_json::json!(sync.filter_left),
+        serde_json::json!(sync.filter_right),
+        serde_json::json!(sync.arms.iter().map(|arm| &arm.matches).collect::<Vec<_>>()),
+        serde_json::json!(sync.route),
+    ];
+    if sync.start == Start::New {
+        scope.push("new".into());
+    }
+    blake3::hash(serde_json::Value::Array(scope).to_string().as_bytes()).to_hex().to_string()
 }
 
 /// All records of an object: pages in memory, and behind them pages that were put aside.
@@ -76,9 +99,7 @@ impl Session<'_> {
             }
             self.deps.progress.step(1);
         }
-        for id in &syncs {
-            self.list_new_sync(*id).await?;
-        }
+        self.list_new_syncs(&syncs).await?;
         for id in &syncs {
             self.observe_oldest(*id)?;
         }
@@ -118,53 +139,49 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// A sync that runs for the first time (or whose scope or match rules changed) sees every record once.
-    async fn list_new_sync(&mut self, id: SyncId) -> EngineResult<()> {
-        let sync = self.sync(id)?;
-        let mut scope = vec![
-            serde_json::json!(sync.filter_left),
-            serde_json::json!(sync.filter_right),
-            serde_json::json!(sync.arms.iter().map(|arm| &arm.matches).collect::<Vec<_>>()),
-            serde_json::json!(sync.route),
-        ];
-        if sync.start == Start::New {
-            scope.push("new".into());
-        }
-        let scope = serde_json::Value::Array(scope);
-        let scope = blake3::hash(scope.to_string().as_bytes()).to_hex().to_string();
-        let key = format!("scope:{}", sync.name);
-        let known = self.store().meta(&key)?;
-        if known.as_deref() == Some(&scope) && !self.options.full {
-            return Ok(());
-        }
+    /// Syncs that run for the first time (or whose scope or match rules changed) see every record once. All their objects
+    /// are listed at once, each of them once.
+    async fn list_new_syncs(&mut self, syncs: &[SyncId]) -> EngineResult<()> {
         let started = self.now();
-        let objects: Vec<(ObjectId, Option<usize>)> = std::iter::once((sync.left, None))
-            .chain(sync.arms.iter().enumerate().map(|(index, arm)| (arm.right, Some(index))))
-            .collect();
+        let mut new = Vec::new();
+        let mut places: BTreeMap<ObjectId, Vec<Place>> = BTreeMap::new();
+        for id in syncs {
+            let sync = self.sync(*id)?;
+            let (key, scope) = (format!("scope:{}", sync.name), scope(sync));
+            let known = self.store().meta(&key)?;
+            if known.as_deref() == Some(&scope) && !self.options.full {
+                continue;
+            }
+            // What is older than a changed scope stays so, and is looked at again: it may fit the new scope's pairs.
+            let older = sync.start == Start::New && known.is_none();
+            let seen = if older { Seen::Older } else { Seen::Due };
+            places.entry(sync.left).or_default().push(Place { sync: *id, arm: None, seen });
+            for (index, arm) in sync.arms.iter().enumerate() {
+                places.entry(arm.right).or_default().push(Place { sync: *id, arm: Some(index), seen });
+            }
+            new.push((key, scope, known.is_none().then(|| format!("activated:{}", sync.name))));
+        }
+        let room = Cell::new(self.options.portion);
         let listings =
-            try_join_all(objects.iter().zip(0..).map(|((object, _), number)| self.list(*object, number)))
+            try_join_all(places.keys().zip(0..).map(|(object, number)| self.list(*object, number, &room)))
                 .await?;
-        for ((object, arm), listing) in objects.into_iter().zip(listings) {
-            let seen = match (sync.start, &known) {
-                (Start::All, _) => Seen::Due,
-                (Start::New, None) => Seen::Older,
-                // What is older stays so, and is looked at again: it may fit the new scope's pairs.
-                (Start::New, Some(_)) => Seen::Due,
-            };
-            self.keep_listing(id, (object, arm), listing, seen)?;
+        for ((object, places), listing) in places.iter().zip(listings) {
+            self.keep_listing(*object, places, listing)?;
         }
         self.store().atomically(|store| {
-            store.set_meta(&key, &scope)?;
-            if known.is_none() {
-                store.set_meta(&format!("activated:{}", sync.name), &started.0.to_string())?;
+            for (key, scope, activated) in &new {
+                store.set_meta(key, scope)?;
+                if let Some(activated) = activated {
+                    store.set_meta(activated, &started.0.to_string())?;
+                }
             }
             Ok(())
         })?;
         Ok(())
     }
 
-    /// Every record of an object, page by page.
-    async fn list(&self, object: ObjectId, number: u32) -> EngineResult<Listing> {
+    /// Every record of an object, page by page; as many as there is room for stay in memory.
+    async fn list(&self, object: ObjectId, number: u32, room: &Cell<u64>) -> EngineResult<Listing> {
         let plan = self.plan();
         let shape = self.shape(object)?.clone();
         let remote = self.systems.remote(plan, shape.system)?;
@@ -172,7 +189,7 @@ impl Session<'_> {
         let started = self.systems.server_time(shape.system, self.now());
         self.deps.progress.stage(&format!("reading {system}.{name}"), 0);
         let mut listing = Listing { started, pages: Vec::new(), aside: (number, 0) };
-        let (mut seen, mut after): (u64, Option<Cursor>) = (0, None);
+        let mut after: Option<Cursor> = None;
         loop {
             self.check_stop()?;
             let request = Request::List {
@@ -182,9 +199,11 @@ impl Session<'_> {
                 after: after.take(),
             };
             let Reply::Records { records, next } = remote.call(request).await? else { break };
-            self.deps.progress.step(records.len() as u64);
-            seen += records.len() as u64;
-            if seen <= self.options.portion {
+            let count = records.len() as u64;
+            self.deps.progress.step(count);
+            // Pages that were put aside come behind those in memory.
+            if count <= room.get() && listing.aside.1 == 0 {
+                room.set(room.get() - count);
                 listing.pages.push(records);
             } else {
                 self.world.spill.put_page(number, listing.aside.1, &records)?;
@@ -198,39 +217,29 @@ impl Session<'_> {
         Ok(listing)
     }
 
-    fn keep_listing(
-        &mut self,
-        sync: SyncId,
-        (object, arm): (ObjectId, Option<usize>),
-        listing: Listing,
-        seen: Seen,
-    ) -> EngineResult<()> {
+    fn keep_listing(&mut self, object: ObjectId, places: &[Place], listing: Listing) -> EngineResult<()> {
         for records in listing.pages {
-            self.keep_page(sync, (object, arm), records, seen)?;
+            self.keep_page(object, places, records)?;
         }
         let (slot, count) = listing.aside;
         for number in 0..count {
             let records = self.world.spill.take_page(slot, number)?.unwrap_or_default();
-            self.keep_page(sync, (object, arm), records, seen)?;
+            self.keep_page(object, places, records)?;
         }
         let (system, name) = (self.system_name(object), self.object_name(object));
         Ok(self.store().set_watermark(system, name, listing.started)?)
     }
 
     /// A page of a listing: its records are read now, or put aside when there are very many.
-    fn keep_page(
-        &mut self,
-        sync: SyncId,
-        (object, arm): (ObjectId, Option<usize>),
-        records: Vec<Record>,
-        seen: Seen,
-    ) -> EngineResult<()> {
+    fn keep_page(&mut self, object: ObjectId, places: &[Place], records: Vec<Record>) -> EngineResult<()> {
         self.world.read += records.len() as u64;
         let ids: Vec<RecordId> = records.iter().map(|record| record.id.clone()).collect();
         for record in records {
             self.world.put(object, record);
         }
-        self.note_page(sync, object, arm, &ids, seen)?;
+        for place in places {
+            self.note_page(*place, object, &ids)?;
+        }
         if self.world.held() as u64 > self.options.portion {
             self.world.set_aside()?;
         }
@@ -238,14 +247,8 @@ impl Session<'_> {
     }
 
     /// Match keys and inbox entries of one page, in one transaction.
-    fn note_page(
-        &self,
-        sync: SyncId,
-        object: ObjectId,
-        arm: Option<usize>,
-        ids: &[RecordId],
-        seen: Seen,
-    ) -> EngineResult<()> {
+    fn note_page(&self, place: Place, object: ObjectId, ids: &[RecordId]) -> EngineResult<()> {
+        let Place { sync, arm, seen } = place;
         let (system, name) = (self.system_name(object), self.object_name(object));
         let side = if arm.is_none() { Side::Left } else { Side::Right };
         let now = self.now();
