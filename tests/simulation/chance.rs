@@ -39,7 +39,7 @@ impl Chance {
     pub fn every_other_seed(&mut self) -> bool {
         let drawn = match &self.script {
             Some(script) => script.get(self.made.len()).copied().unwrap_or(0) % 2,
-            None => u32::from(self.state % 2 == 0),
+            None => u32::from(self.state.is_multiple_of(2)),
         };
         self.made.push(drawn);
         drawn == 1
