@@ -119,16 +119,11 @@ fn unknown(run: &str) -> CliError {
     CliError::usage(format!("there is no run `{run}`"), "`twinmap runs ls` lists them")
 }
 
-fn outcome(run: &RunRow) -> String {
-    // A run without an end was cut off; the next one settles what it left.
-    if run.ended.is_none() { "interrupted".to_owned() } else { run.outcome.clone() }
-}
-
 fn summary(run: RunRow) -> Summary {
     Summary {
-        outcome: outcome(&run),
         started: run.started.to_string(),
         ended: run.ended.map(|at| at.to_string()),
+        outcome: run.outcome,
         counts: run.report.get("counts").cloned().unwrap_or(Json::Null),
         run: run.id,
         kind: run.kind,
@@ -211,7 +206,7 @@ fn document(run: &RunRow, written: &[Written], ledger: &[LedgerRow]) -> Json {
     put("format_version", json!("1"));
     put("run", json!(run.id));
     put("kind", json!(run.kind));
-    put("outcome", json!(outcome(run)));
+    put("outcome", json!(run.outcome));
     put("started", json!(run.started.to_string()));
     put("ended", json!(run.ended.map(|at| at.to_string())));
     put("plan", json!(run.plan));
@@ -225,7 +220,7 @@ fn document(run: &RunRow, written: &[Written], ledger: &[LedgerRow]) -> Json {
 
 fn show_text(run: &RunRow, written: &[Written], ledger: &[LedgerRow]) -> String {
     let ended = run.ended.map_or_else(|| "-".to_owned(), |at| at.to_string());
-    let mut out = format!("run {} ({}): {}\n  {} .. {ended}\n", run.id, run.kind, outcome(run), run.started);
+    let mut out = format!("run {} ({}): {}\n  {} .. {ended}\n", run.id, run.kind, run.outcome, run.started);
     let show = |json: &Json| match json {
         Json::Null => "(blank)".to_owned(),
         Json::String(text) => format!("\"{}\"", clean(text, 40)),

@@ -161,8 +161,7 @@ fn gather(store: &Store, names: &[&str]) -> StateResult<Status> {
         kind: run.kind,
         started: run.started.to_string(),
         ended: run.ended.map(|at| at.to_string()),
-        // A run without an end was cut off; the next one settles what it left.
-        outcome: if run.ended.is_none() { "interrupted".to_owned() } else { run.outcome },
+        outcome: run.outcome,
     });
     Ok(Status {
         syncs,

@@ -1,10 +1,12 @@
 //! The write-ahead journal, the ledger, holds and runs.
 
+use std::path::Path;
+
 use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::{COUNTED, StateResult, Store};
+use super::{COUNTED, StateResult, Store, lock};
 use crate::value::Millis;
 
 /// What is about to be asked of a CRM; committed before the call.
@@ -321,12 +323,35 @@ impl Store {
         })
     }
 
-    /// Newest first.
+    /// Newest first. A run without an end is `running` while a process holds the state, or was cut off; the next one
+    /// settles what it left.
     pub fn runs(&self, limit: u32) -> StateResult<Vec<RunRow>> {
-        let mut query = self.db.prepare_cached(
-            "SELECT id, kind, plan, started, ended, outcome, report FROM run ORDER BY started DESC, id DESC LIMIT ?1",
-        )?;
-        let mut rows = query.query([limit])?;
+        let mut all = self.runs_where("ORDER BY started DESC, id DESC LIMIT ?1", [limit])?;
+        for (age, run) in all.iter_mut().enumerate().filter(|(_, run)| run.ended.is_none()) {
+            let at_work = age == 0 && self.is_held();
+            run.outcome = if at_work { "running" } else { "interrupted" }.to_owned();
+        }
+        Ok(all)
+    }
+
+    /// As [`Store::runs`] shows it.
+    pub fn run(&self, id: &str) -> StateResult<Option<RunRow>> {
+        let newest = self.runs(1)?.pop().filter(|newest| newest.id == id);
+        if newest.is_some() {
+            return Ok(newest);
+        }
+        let mut found = self.runs_where("WHERE id = ?1", [id])?.pop();
+        if let Some(run) = found.as_mut().filter(|run| run.ended.is_none()) {
+            run.outcome = "interrupted".to_owned();
+        }
+        Ok(found)
+    }
+
+    fn runs_where(&self, rest: &str, values: impl rusqlite::Params) -> StateResult<Vec<RunRow>> {
+        let mut query = self.db.prepare_cached(&format!(
+            "SELECT id, kind, plan, started, ended, outcome, report FROM run {rest}"
+        ))?;
+        let mut rows = query.query(values)?;
         let mut all = Vec::new();
         while let Some(row) = rows.next()? {
             let report: String = row.get(6)?;
@@ -341,6 +366,10 @@ impl Store {
             });
         }
         Ok(all)
+    }
+
+    fn is_held(&self) -> bool {
+        self.db.path().is_some_and(|path| lock::is_held(&Path::new(path).with_extension("lock")))
     }
 }
 

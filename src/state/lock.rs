@@ -3,8 +3,12 @@
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use super::StateError;
+
+const TRIES: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(10);
 
 #[derive(Debug)]
 pub struct Lock {
@@ -20,7 +24,7 @@ impl Lock {
         };
         let mut file =
             File::options().create(true).truncate(false).read(true).write(true).open(path).map_err(fail)?;
-        match file.try_lock() {
+        match patiently(&file) {
             Ok(()) => {
                 let pid = std::process::id().to_string();
                 file.set_len(0)
@@ -42,6 +46,22 @@ impl Lock {
             Err(TryLockError::Error(cause)) => Err(fail(cause)),
         }
     }
+}
+
+/// Someone who only asks whether the lock is held has it for a moment.
+fn patiently(file: &File) -> Result<(), TryLockError> {
+    for _ in 0..TRIES {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+            other => return other,
+        }
+    }
+    file.try_lock()
+}
+
+/// Whether a process writes now. A lock that can't be asked is taken for a free one.
+pub fn is_held(path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 /// Makes the folder, for this user only: the state holds values of records.

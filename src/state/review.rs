@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension as _, params};
 use serde::Serialize;
 
-use super::{Finished, Link, LinkState, RunRow, StateError, StateResult, Store};
+use super::{Finished, Link, LinkState, StateError, StateResult, Store};
 use crate::value::Millis;
 
 /// A record that waits in the inbox, put off or not.
@@ -42,35 +42,6 @@ impl Link {
 }
 
 impl Store {
-    pub fn run(&self, id: &str) -> StateResult<Option<RunRow>> {
-        let mut query = self.db.prepare_cached(
-            "SELECT id, kind, plan, started, ended, outcome, report FROM run WHERE id = ?1",
-        )?;
-        let found = query
-            .query_row([id], |row| {
-                Ok((
-                    RunRow {
-                        id: row.get(0)?,
-                        kind: row.get(1)?,
-                        plan: row.get(2)?,
-                        started: Millis(row.get(3)?),
-                        ended: row.get::<_, Option<i64>>(4)?.map(Millis),
-                        outcome: row.get(5)?,
-                        report: serde_json::Value::Null,
-                    },
-                    row.get::<_, String>(6)?,
-                ))
-            })
-            .optional()?;
-        match found {
-            Some((mut run, report)) => {
-                run.report = serde_json::from_str(&report)?;
-                Ok(Some(run))
-            }
-            None => Ok(None),
-        }
-    }
-
     /// Everything in the inbox.
     pub fn inbox(&self) -> StateResult<Vec<Waiting>> {
         let mut query = self.db.prepare_cached(

@@ -88,8 +88,12 @@ fn a_job_that_outlives_its_run_is_waited_for() {
         assert!(child.try_wait().unwrap().is_none(), "it ended without a job");
         std::thread::sleep(Duration::from_millis(20));
     }
+    let newest = || world.json(&["status", "--format", "json"])["runs"][0]["outcome"].clone();
+    assert_eq!(newest(), "running");
     child.kill().unwrap();
     child.wait().unwrap();
+    assert_eq!(newest(), "interrupted");
+    assert_eq!(world.json(&["runs", "show", "latest", "--format", "json"])["outcome"], "interrupted");
     let made = || world.query("SELECT Id FROM Contact").len();
     let before = made();
     let waiting = world.run(&["run"]);
