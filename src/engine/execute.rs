@@ -305,6 +305,7 @@ impl Session<'_> {
             let node = (object_on(found, at, side.other()), source, sent.source_field.clone());
             if let Some(kept) = self.kept.borrow().get(&node) {
                 sent.source = kept.clone();
+                sent.ahead = false;
             }
         }
         Ok(())

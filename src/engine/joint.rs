@@ -94,6 +94,9 @@ impl Session<'_> {
         };
         if let Some(field) = laid.write.source {
             sent.source = real(&from, field);
+            let node = (from.0, from.1.clone(), field);
+            let coming = joint.overlay.laid.get(&node);
+            sent.ahead = coming.is_some_and(|coming| !same(&coming.write.after, &sent.source));
         }
         sent.rule.clone_from(&laid.rule);
         (sent.conflict, sent.loses_edit) = (laid.conflict, laid.loses_edit);

@@ -72,7 +72,7 @@ impl Session<'_> {
                     },
                 };
                 if let Some(at) = at {
-                    at.bases.rows.insert(row.clone(), pair);
+                    keep_base(&mut at.bases.rows, row, pair, (side, sent.ahead));
                     match &sent.undone {
                         Some(value) => at.bases.undone.insert(row.clone(), value.clone()),
                         None => at.bases.undone.remove(row),
@@ -325,6 +325,23 @@ impl Session<'_> {
         let Some(arm) = sync.arms.get(op.arm) else { return Ok(None) };
         let object = op.from.unwrap_or_else(|| object_on(sync, arm, op.side.other()));
         Ok(self.resolve(&op.source)?.map(|id| (object, id)))
+    }
+}
+
+/// What a row agrees on now. The value of a source that is still to be written is not agreed on: its side stays as it was.
+fn keep_base(
+    rows: &mut BTreeMap<String, (Value, Value)>,
+    row: &str,
+    pair: (Value, Value),
+    (written, ahead): (Side, bool),
+) {
+    if !ahead {
+        rows.insert(row.to_owned(), pair);
+    } else if let Some(known) = rows.get_mut(row) {
+        match written {
+            Side::Left => known.0 = pair.0,
+            Side::Right => known.1 = pair.1,
+        }
     }
 }
 

@@ -92,6 +92,10 @@ pub struct Sent {
     pub conflict: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub loses_edit: bool,
+    /// The source is to be written in this run too, and does not hold yet what `after` was made from: until then the two
+    /// don't agree.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ahead: bool,
     /// The pair that it travels through, when that is another than the operation's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub via: Option<Box<Via>>,

@@ -97,8 +97,9 @@ impl Session<'_> {
     ) -> EngineResult<()> {
         let written: Vec<RecordId> = answered
             .iter()
-            .filter_map(|(_, outcome)| match outcome {
+            .filter_map(|(item, outcome)| match outcome {
                 Outcome::Created { id } | Outcome::Updated { id } => Some(id.clone()),
+                Outcome::Stale => item.record.clone(),
                 _ => None,
             })
             .collect();
@@ -107,6 +108,13 @@ impl Session<'_> {
         for (item, outcome) in answered {
             let item = &item;
             self.check_trouble()?;
+            // A request that arrived twice meets its own change, and is refused for it.
+            let outcome = match (outcome, &item.record) {
+                (Outcome::Stale, Some(id)) if unseen.is_some() || self.carries(item, id) => {
+                    Outcome::Updated { id: id.clone() }
+                }
+                (outcome, _) => outcome,
+            };
             match outcome {
                 // What the server made of it is not known: the next run settles it by reading.
                 Outcome::Created { ref id } | Outcome::Updated { ref id }
@@ -150,6 +158,15 @@ impl Session<'_> {
         }
         self.store().close_batch()?;
         unseen.map_or(Ok(()), stops_the_run)
+    }
+
+    /// Whether a record shows that this very operation has changed it last.
+    fn carries(&self, item: &Sending, id: &RecordId) -> bool {
+        let Some(record) = self.world.get(item.op.object, id) else { return false };
+        match self.op_stamp(item.op.object, record) {
+            Some(stamp) => stamp == Some(item.id.as_str()),
+            None => self.holds_all(&item.op, record),
+        }
     }
 
     /// Reads what was written as the server has it now; gives why it could not be read.

@@ -497,8 +497,12 @@ fn call(
     let [l, r] = [changed(0), changed(1)];
     let blank = [values[0].is_blank(), values[1].is_blank()];
     if base.is_none() && blank[0] != blank[1] && !came.iter().flatten().any(|origin| origin.stands) {
-        let side = if blank[0] { Side::Right } else { Side::Left };
-        return Some(Call::From(side, "first sync: blank filled"));
+        let (side, was_cleared) =
+            if blank[0] { (Side::Right, came[0].is_some()) } else { (Side::Left, came[1].is_some()) };
+        // What somebody cleared elsewhere is an edit as any other.
+        if !was_cleared {
+            return Some(Call::From(side, "first sync: blank filled"));
+        }
     }
     if let Some(owner) = row.owned_by
         && (base.is_none() || l || r)

@@ -432,6 +432,7 @@ impl Session<'_> {
             conflict: write.conflict,
             loses_edit: write.loses_edit,
             via: None,
+            ahead: false,
             undone: None,
         }
     }

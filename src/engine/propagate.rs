@@ -117,6 +117,7 @@ impl Session<'_> {
             conflict: false,
             loses_edit: false,
             via: None,
+            ahead: false,
             undone: None,
         };
         Some(Op {

@@ -292,6 +292,7 @@ impl Session<'_> {
                     conflict: false,
                     loses_edit: false,
                     via: None,
+                    ahead: false,
                     undone: None,
                 };
                 if !step.add {

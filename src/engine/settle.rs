@@ -218,7 +218,13 @@ impl Session<'_> {
         }
     }
 
-    fn holds_all(&self, op: &Op, record: &Record) -> bool {
+    /// The last operation that a record says it was changed by; `None` = records of this object don't say.
+    pub(super) fn op_stamp<'r>(&self, object: ObjectId, record: &'r Record) -> Option<Option<&'r str>> {
+        let stamp = self.plan().object(object)?.op_stamp?;
+        Some(record.slot(stamp.index()).and_then(Value::as_text))
+    }
+
+    pub(super) fn holds_all(&self, op: &Op, record: &Record) -> bool {
         op.fields.iter().all(|sent| {
             let got = named(self.plan(), op.object, record, &sent.field);
             let ty = self.field_type(op.object, &sent.field);
@@ -241,9 +247,7 @@ impl Session<'_> {
             self.read(op.object, [id.clone()]).await?;
         }
         let Some(record) = self.world.get(op.object, &id).cloned() else { return Ok(None) };
-        let stamp = self.plan().object(op.object).and_then(|object| object.op_stamp);
-        let stamped = stamp.and_then(|field| record.slot(field.index())).and_then(Value::as_text)
-            == Some(intent.op.as_str());
+        let stamped = self.op_stamp(op.object, &record) == Some(Some(intent.op.as_str()));
         let server_issue = self.issued_there(intent, op)?.plus(-2_000);
         // Overwritten since: the history still shows that ours was there.
         let in_history = !op.fields.is_empty()

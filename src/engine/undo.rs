@@ -396,6 +396,7 @@ impl Session<'_> {
             conflict: false,
             loses_edit: false,
             via: Some(Box::new(via)),
+            ahead: false,
             undone: Some(way.expected.clone()),
         })
     }

@@ -10,4 +10,5 @@
 
 mod crash;
 mod edits;
+mod storm;
 mod support;

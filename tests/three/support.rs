@@ -70,7 +70,7 @@ pub enum At {
 pub const ALL: [At; 3] = [At::Main, At::Org, At::Europe];
 
 /// The field of each CRM that holds the same.
-fn field(at: At, name: &str) -> &str {
+pub fn field(at: At, name: &str) -> &str {
     match (at, name) {
         (At::Org, "phone") => "Phone",
         (At::Org, "city") => "BillingCity",
