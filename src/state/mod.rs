@@ -169,6 +169,16 @@ impl Store {
         Ok(store)
     }
 
+    /// Commits from now on although another one has taken the state over: simulations see what comes of it. Does nothing
+    /// in a release, as [`crate::engine::Ablation`].
+    #[must_use]
+    pub fn without_epoch(mut self) -> Store {
+        if cfg!(any(feature = "ablation", debug_assertions)) {
+            self.epoch = None;
+        }
+        self
+    }
+
     /// Asks `allowed` before each commit; a commit that it forbids is rolled back and fails. For simulations of a process
     /// that dies between two commits.
     pub fn before_commit(&mut self, mut allowed: impl FnMut() -> bool + Send + 'static) -> StateResult<()> {

@@ -28,7 +28,8 @@ use std::collections::BTreeMap;
 use chance::Chance;
 use faults::Faults;
 use program::{ACCOUNT, COMPANY, CONTACT, PERSON};
-use scenario::{End, Outcome, Sim, shrink, simulate};
+use scenario::{End, Outcome, Sim, Without, shrink, simulate};
+#[cfg(any(feature = "ablation", debug_assertions))]
 use twinmap::engine::Ablation;
 
 /// As in the program itself.
@@ -47,10 +48,10 @@ fn story(outcome: &Outcome) -> String {
 #[test]
 fn no_seed_breaks_an_invariant() {
     if let Some(seed) = number("TWINMAP_SEED") {
-        let mut outcome = simulate(Chance::seeded(seed), Ablation::default(), true);
+        let mut outcome = simulate(Chance::seeded(seed), Without::default(), true);
         if outcome.verdict.is_err() && number("TWINMAP_SHRINK").is_some() {
             outcome =
-                shrink(outcome.choices, Ablation::default(), number("TWINMAP_SHRINK").unwrap_or(0) as usize);
+                shrink(outcome.choices, Without::default(), number("TWINMAP_SHRINK").unwrap_or(0) as usize);
         }
         println!("{}", story(&outcome));
         assert!(outcome.verdict.is_ok());
@@ -62,7 +63,7 @@ fn no_seed_breaks_an_invariant() {
     let (mut calls, mut writes, mut crashes) = (0, 0, 0);
     let mut bad: BTreeMap<String, (u64, u64, String)> = BTreeMap::new();
     for seed in first..first + seeds {
-        let outcome = simulate(Chance::seeded(seed), Ablation::default(), false);
+        let outcome = simulate(Chance::seeded(seed), Without::default(), false);
         calls += outcome.calls;
         writes += outcome.writes;
         crashes += outcome.crashes;
@@ -80,8 +81,8 @@ fn no_seed_breaks_an_invariant() {
         println!("{count:>6} x {kind}; first seed {seed}: {why}");
     }
     if let Some((_, seed, _)) = bad.values().min_by_key(|(_, seed, _)| *seed) {
-        let choices = simulate(Chance::seeded(*seed), Ablation::default(), false).choices;
-        let small = shrink(choices, Ablation::default(), 3000);
+        let choices = simulate(Chance::seeded(*seed), Without::default(), false).choices;
+        let small = shrink(choices, Without::default(), 3000);
         panic!("seed {seed} fails; shrunk:\n{}", story(&small));
     }
 }
@@ -91,7 +92,7 @@ fn no_seed_breaks_an_invariant() {
 #[test]
 fn seeds_that_failed_once_pass() {
     for seed in [18_293, 22_841, 36_087, 120_899, 151_593, 510_167, 519_127] {
-        let outcome = simulate(Chance::seeded(seed), Ablation::default(), true);
+        let outcome = simulate(Chance::seeded(seed), Without::default(), true);
         assert!(outcome.verdict.is_ok(), "seed {seed}\n{}", story(&outcome));
     }
 }
@@ -99,10 +100,10 @@ fn seeds_that_failed_once_pass() {
 #[test]
 fn the_same_seed_has_the_same_story() {
     for seed in 1..=10 {
-        let tell = || simulate(Chance::seeded(seed), Ablation::default(), true);
+        let tell = || simulate(Chance::seeded(seed), Without::default(), true);
         let (once, again) = (tell(), tell());
         assert_eq!(once.trace, again.trace);
-        let scripted = simulate(Chance::scripted(once.choices), Ablation::default(), true);
+        let scripted = simulate(Chance::scripted(once.choices), Without::default(), true);
         assert_eq!(once.trace, scripted.trace);
     }
 }
@@ -112,28 +113,32 @@ fn the_same_seed_has_the_same_story() {
 #[test]
 fn every_ablation_is_noticed() {
     let full = Ablation::default();
+    let whole = Without::default();
     let all = [
-        ("one base for both sides", Ablation { shared_base: true, ..full }),
-        ("no watermark overlap", Ablation { no_overlap: true, ..full }),
-        ("echo told by timestamps", Ablation { timestamp_echo: true, ..full }),
-        ("updates not journalled", Ablation { no_update_intent: true, ..full }),
-        ("watermark before the inbox", Ablation { watermark_early: true, ..full }),
-        ("no history check after a write", Ablation { no_history_check: true, ..full }),
-        ("creates not journalled", Ablation { no_create_intent: true, ..full }),
-        ("no conditional write", Ablation { no_cas: true, ..full }),
-        ("base = read-back, whatever it is", Ablation { blind_readback: true, ..full }),
-        ("no external id", Ablation { no_external_id: true, ..full }),
-        ("no stamp of the operation", Ablation { no_op_stamp: true, ..full }),
-        ("requests not settled first", Ablation { no_settle: true, ..full }),
-        ("no waiting for late requests", Ablation { no_quiesce: true, ..full }),
-        ("no second look at old pairs", Ablation { no_reread: true, ..full }),
-        ("conditional write within one second", Ablation { naive_cas: true, ..full }),
+        ("one base for both sides", Ablation { shared_base: true, ..full }.into()),
+        ("no watermark overlap", Ablation { no_overlap: true, ..full }.into()),
+        ("echo told by timestamps", Ablation { timestamp_echo: true, ..full }.into()),
+        ("updates not journalled", Ablation { no_update_intent: true, ..full }.into()),
+        ("watermark before the inbox", Ablation { watermark_early: true, ..full }.into()),
+        ("no history check after a write", Ablation { no_history_check: true, ..full }.into()),
+        ("creates not journalled", Ablation { no_create_intent: true, ..full }.into()),
+        ("no conditional write", Ablation { no_cas: true, ..full }.into()),
+        ("base = read-back, whatever it is", Ablation { blind_readback: true, ..full }.into()),
+        ("no external id", Ablation { no_external_id: true, ..full }.into()),
+        ("no stamp of the operation", Ablation { no_op_stamp: true, ..full }.into()),
+        ("requests not settled first", Ablation { no_settle: true, ..full }.into()),
+        ("no waiting for late requests", Ablation { no_quiesce: true, ..full }.into()),
+        ("no second look at old pairs", Ablation { no_reread: true, ..full }.into()),
+        ("conditional write within one second", Ablation { naive_cas: true, ..full }.into()),
+        ("no filter", Without { filter: true, ..whole }),
+        ("no guard", Without { guard: true, ..whole }),
+        ("a process that lost the state goes on", Without { epoch: true, ..whole }),
     ];
     let most = number("TWINMAP_ABLATION_SEEDS").unwrap_or(20_000);
     let mut unseen = Vec::new();
-    for (name, ablation) in all {
+    for (name, without) in all {
         let found = (1..=most).find_map(|seed| {
-            let verdict = simulate(Chance::seeded(seed), ablation, false).verdict;
+            let verdict = simulate(Chance::seeded(seed), without, false).verdict;
             verdict.err().map(|why| (seed, why))
         });
         match found {
@@ -149,7 +154,7 @@ fn every_ablation_is_noticed() {
 
 /// A world in which new records and edits on both sides wait for one run.
 fn prepared(faults: Faults) -> Sim {
-    let sim = Sim::new(Chance::scripted(vec![0, 0, 1]), Some(faults), Ablation::default(), false);
+    let sim = Sim::new(Chance::scripted(vec![0, 0, 1]), Some(faults), Without::default(), false);
     let (company, account) = {
         let mut world = sim.world.borrow_mut();
         world.now += 60_000;
@@ -246,7 +251,7 @@ fn a_record_that_always_fails_changes_nothing_for_the_others() {
 /// An answer that leaves out the look-up of a contact says nothing of its account, and no feed tells of the change again.
 #[test]
 fn an_association_that_an_answer_left_out_is_made_later() {
-    let sim = Sim::new(Chance::scripted(vec![0, 0, 1]), Some(Faults::default()), Ablation::default(), false);
+    let sim = Sim::new(Chance::scripted(vec![0, 0, 1]), Some(Faults::default()), Without::default(), false);
     let (company, contact) = {
         let mut world = sim.world.borrow_mut();
         (world.new_record_with(COMPANY, "k1"), world.new_record_with(CONTACT, "p1@x.example"))

@@ -42,6 +42,23 @@ pub enum End {
     Crashed,
 }
 
+/// What a simulation goes without, to see whether it notices.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Without {
+    pub engine: Ablation,
+    /// The filter, of the sync plan alone: the oracle still goes by it. So with the guard.
+    pub filter: bool,
+    pub guard: bool,
+    /// The number that a process loses when another one opens the state.
+    pub epoch: bool,
+}
+
+impl From<Ablation> for Without {
+    fn from(engine: Ablation) -> Without {
+        Without { engine, ..Without::default() }
+    }
+}
+
 pub struct Sim {
     pub world: RefCell<World>,
     /// As the process opened it that has it now.
@@ -54,6 +71,7 @@ pub struct Sim {
     pub plan: SyncPlan,
     pub variant: Variant,
     pub options: Options,
+    without: Without,
 }
 
 /// What a simulation came to.
@@ -67,7 +85,7 @@ pub struct Outcome {
 }
 
 impl Sim {
-    pub fn new(mut chance: Chance, faults: Option<Faults>, ablation: Ablation, trace: bool) -> Sim {
+    pub fn new(mut chance: Chance, faults: Option<Faults>, without: Without, trace: bool) -> Sim {
         let mut variant = Variant {
             winner: if chance.below(2) == 0 { Side::Left } else { Side::Right },
             rule: chance.below(3),
@@ -87,7 +105,7 @@ impl Sim {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let shared =
             faults.takeover.then(|| format!("simulation-{}", NUMBER.fetch_add(1, Ordering::Relaxed)));
-        let store = opened(shared.as_deref(), &commits);
+        let store = opened(shared.as_deref(), &commits, without);
         let (seen, links) = (Rc::clone(&store), Rc::clone(&store));
         let world = World {
             now: START,
@@ -130,16 +148,21 @@ impl Sim {
         let reread = if faults.lost_feed { REREAD } else { Options::default().reread };
         let portion = if faults.portions { 2 } else { Options::default().portion };
         let batch = if faults.small_calls { 1 } else { Options::default().batch };
-        let options = Options { ablation, reread, portion, batch, ..Options::default() };
+        let options = Options { ablation: without.engine, reread, portion, batch, ..Options::default() };
         let mut sim = Sim {
             world: RefCell::new(world),
             store: RefCell::new(store),
             shared,
             commits,
             approved: RefCell::new(None),
-            plan: plan(variant),
+            plan: plan(Variant {
+                filter: variant.filter && !without.filter,
+                creates: if without.guard { 1000 } else { variant.creates },
+                ..variant
+            }),
             variant,
             options,
+            without,
         };
         sim.world.get_mut().say(|| format!("{variant:?} {faults:?} skew {skew:?} local {local}"));
         sim
@@ -259,7 +282,7 @@ impl Sim {
                 return;
             }
             both = true;
-            let store = opened(name, &self.commits);
+            let store = opened(name, &self.commits, self.without);
             *self.store.borrow_mut() = Rc::clone(&store);
             {
                 let mut world = self.world.borrow_mut();
@@ -387,12 +410,15 @@ impl Sim {
 }
 
 /// The state as a process opens it, which may die at any of its commits.
-fn opened(name: Option<&str>, commits: &Arc<AtomicI64>) -> Rc<Store> {
+fn opened(name: Option<&str>, commits: &Arc<AtomicI64>, without: Without) -> Rc<Store> {
     let mut store = match name {
         Some(name) => Store::in_shared_memory(name),
         None => Store::in_memory(),
     }
     .unwrap();
+    if without.epoch {
+        store = store.without_epoch();
+    }
     let left = Arc::clone(commits);
     store
         .before_commit(move || {
@@ -407,18 +433,18 @@ fn opened(name: Option<&str>, commits: &Arc<AtomicI64>) -> Rc<Store> {
 }
 
 /// A whole simulation from its choices.
-pub fn simulate(chance: Chance, ablation: Ablation, trace: bool) -> Outcome {
-    let sim = Sim::new(chance, None, ablation, trace);
+pub fn simulate(chance: Chance, without: Without, trace: bool) -> Outcome {
+    let sim = Sim::new(chance, None, without, trace);
     sim.storm();
     let verdict = sim.settle().and_then(|()| oracle::judge(&sim));
     sim.outcome(verdict)
 }
 
 /// A failing list of choices made smaller for as long as it fails in the same way.
-pub fn shrink(choices: Vec<u32>, ablation: Ablation, patience: usize) -> Outcome {
+pub fn shrink(choices: Vec<u32>, without: Without, patience: usize) -> Outcome {
     let run = |choices: &[u32]| {
         let chance = Chance::scripted(choices.to_vec());
-        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| simulate(chance, ablation, false))).ok()
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| simulate(chance, without, false))).ok()
     };
     let kind =
         |outcome: &Outcome| outcome.verdict.as_ref().err().map(|text| text[..text.len().min(12)].to_owned());
@@ -454,5 +480,5 @@ pub fn shrink(choices: Vec<u32>, ablation: Ablation, patience: usize) -> Outcome
         }
         size /= 2;
     }
-    simulate(Chance::scripted(best), ablation, true)
+    simulate(Chance::scripted(best), without, true)
 }
