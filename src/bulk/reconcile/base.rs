@@ -61,7 +61,7 @@ pub struct Base {
 impl Base {
     /// Keeps a pair; `false` when one of its records is in another one already.
     pub fn put(&mut self, known: Known) -> bool {
-        if self.of(At::Left, known.left).is_some() || self.of(At::Right, known.right).is_some() {
+        if self.find(At::Left, known.left).is_some() || self.find(At::Right, known.right).is_some() {
             return false;
         }
         let index = u32::try_from(self.known.len()).unwrap_or(NONE);
@@ -77,7 +77,17 @@ impl Base {
         true
     }
 
-    pub fn of(&self, side: At, hash: u64) -> Option<&Known> {
+    /// Makes room for so many more.
+    pub fn expect(&mut self, pairs: usize) {
+        self.known.reserve(pairs);
+        let all = &self.known;
+        let get = |index: &u32| all.get(*index as usize).copied().unwrap_or_default();
+        self.by_left.reserve(pairs, |index| get(index).left);
+        self.by_right.reserve(pairs, |index| get(index).right);
+    }
+
+    /// The number of the entry that names a record by this hash of its id.
+    pub fn find(&self, side: At, hash: u64) -> Option<u32> {
         if hash == 0 {
             return None;
         }
@@ -88,11 +98,20 @@ impl Base {
                 self.by_right.find(hash, |index| get(index).is_some_and(|known| known.right == hash))
             }
         };
-        found.and_then(get)
+        found.copied()
     }
 
-    pub fn pairs(&self) -> impl Iterator<Item = &Known> {
-        self.known.iter().filter(|known| known.left != 0 && known.right != 0)
+    pub fn get(&self, index: u32) -> Option<&Known> {
+        self.known.get(index as usize)
+    }
+
+    pub fn length(&self) -> usize {
+        self.known.len()
+    }
+
+    /// Entries of two records, with their numbers.
+    pub fn pairs(&self) -> impl Iterator<Item = (u32, &Known)> {
+        (0..).zip(&self.known).filter(|(_, known)| known.left != 0 && known.right != 0)
     }
 }
 
@@ -196,7 +215,7 @@ impl Lines<'_, '_> {
                 return None;
             }
             let named = self.reader(side).within(work, &mut scan, &mut found)?;
-            *hash = id_hash(self.seed, &named.id);
+            *hash = id_hash(self.seed, &*named.id);
             *plain = rows.plain(self.seed, side, &found);
             over = scan.closes(b'}').ok()?;
         }
@@ -233,7 +252,7 @@ impl Lines<'_, '_> {
             return if id.is_empty() {
                 Err(("no-record", "neither a record nor an id".to_owned()))
             } else {
-                Ok((id_hash(self.seed, &id), 0))
+                Ok((id_hash(self.seed, &*id), 0))
             };
         }
         let work = if side == At::Left { left } else { right };
@@ -241,7 +260,7 @@ impl Lines<'_, '_> {
         // Which arm a left record belongs to is not known here: the texts are those of the first.
         let rows = self.rows.get(if side == At::Left { 0 } else { named.kind });
         let plain = rows.map_or(0, |rows| rows.plain(self.seed, side, found));
-        Ok((id_hash(self.seed, &named.id), if self.rows.len() > 1 { 0 } else { plain }))
+        Ok((id_hash(self.seed, &*named.id), if self.rows.len() > 1 { 0 } else { plain }))
     }
 
     /// The agreed values of a pair of `arm`.

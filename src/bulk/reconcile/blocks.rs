@@ -118,7 +118,8 @@ impl Open {
         self.file.seek(SeekFrom::Start(at))?;
         self.buffer.clear();
         (&mut self.file).take(u64::from(length)).read_to_end(&mut self.buffer)?;
-        std::str::from_utf8(&self.buffer).map_err(|_| io::Error::other("the file changed while it was read"))
+        simdutf8::basic::from_utf8(&self.buffer)
+            .map_err(|_| io::Error::other("the file changed while it was read"))
     }
 }
 

@@ -50,11 +50,24 @@ pub struct Entry {
     pub flags: u16,
     /// The counterpart: for a right record first the one that it is compared with while reading, then the pair's.
     pub partner: u32,
+    /// The entry of the base that names it.
+    pub known: u32,
 }
 
 impl Entry {
     pub fn new() -> Self {
-        Entry { at: 0, sum: 0, mask: 0, length: 0, id_at: 0, id_length: 0, arm: 0, flags: 0, partner: NONE }
+        Entry {
+            at: 0,
+            sum: 0,
+            mask: 0,
+            length: 0,
+            id_at: 0,
+            id_length: 0,
+            arm: 0,
+            flags: 0,
+            partner: NONE,
+            known: NONE,
+        }
     }
 
     pub fn placed(self, at: u64, length: usize) -> Self {
@@ -88,10 +101,12 @@ pub struct Side {
     pub stride: usize,
     seed: u64,
     table: HashTable<u32>,
+    /// The record that each entry of the base names.
+    of_known: Vec<u32>,
 }
 
-pub fn id_hash(seed: u64, id: &str) -> u64 {
-    xxh3_64_with_seed(id.as_bytes(), seed).max(1)
+pub fn id_hash(seed: u64, id: impl AsRef<[u8]>) -> u64 {
+    xxh3_64_with_seed(id.as_ref(), seed).max(1)
 }
 
 impl Batch {
@@ -113,8 +128,19 @@ impl Batch {
 }
 
 impl Side {
-    pub fn new(seed: u64, stride: usize) -> Self {
-        Side { seed, stride, ..Side::default() }
+    /// `known`: how many entries the base has.
+    pub fn new(seed: u64, stride: usize, known: usize) -> Self {
+        Side { seed, stride, of_known: vec![NONE; known], ..Side::default() }
+    }
+
+    /// Makes room for `times` as many records as the batch has.
+    pub fn expect(&mut self, batch: &Batch, times: f64) {
+        let room = |length: usize| expected(length, times);
+        let (entries, ids, seed) = (&self.entries, &self.ids, self.seed);
+        self.table.reserve(room(batch.fresh.len()), |index| hash_of(entries, ids, seed, *index));
+        self.entries.reserve(room(batch.fresh.len()));
+        self.ids.reserve(room(batch.ids.len()));
+        self.keys.reserve(room(batch.keys.len()));
     }
 
     /// Takes over a block's records; tells those whose id is there already.
@@ -128,11 +154,10 @@ impl Side {
                 continue;
             }
             let (entries, ids, seed) = (&self.entries, &self.ids, self.seed);
-            let again = |index: &u32| {
-                let id = entries.get(*index as usize).map(|entry| text(ids, entry)).unwrap_or_default();
-                id_hash(seed, id)
-            };
-            self.table.insert_unique(fresh.id_hash, index, again);
+            self.table.insert_unique(fresh.id_hash, index, |index| hash_of(entries, ids, seed, *index));
+            if let Some(of) = self.of_known.get_mut(fresh.entry.known as usize) {
+                *of = index;
+            }
             self.ids.extend_from_slice(id);
             self.entries.push(Entry { id_at, ..fresh.entry });
             let keys = batch.keys.get(number * self.stride..(number + 1) * self.stride);
@@ -142,19 +167,14 @@ impl Side {
 
     fn find_bytes(&self, hash: u64, id: &[u8]) -> Option<u32> {
         let is = |index: &u32| {
-            self.entries.get(*index as usize).is_some_and(|entry| text(&self.ids, entry).as_bytes() == id)
+            self.entries.get(*index as usize).is_some_and(|entry| bytes(&self.ids, entry) == id)
         };
         self.table.find(hash, is).copied()
     }
 
-    /// The record with this hash of its id; what is made of it is checked against the whole id later.
-    pub fn find_hash(&self, hash: u64) -> Option<u32> {
-        let is = |index: &u32| {
-            let id =
-                self.entries.get(*index as usize).map(|entry| text(&self.ids, entry)).unwrap_or_default();
-            id_hash(self.seed, id) == hash
-        };
-        self.table.find(hash, is).copied()
+    /// The record that an entry of the base names.
+    pub fn of_known(&self, known: u32) -> Option<u32> {
+        self.of_known.get(known as usize).copied().filter(|index| *index != NONE)
     }
 
     pub fn get(&self, index: u32) -> Option<&Entry> {
@@ -162,7 +182,8 @@ impl Side {
     }
 
     pub fn id(&self, index: u32) -> &str {
-        self.get(index).map(|entry| text(&self.ids, entry)).unwrap_or_default()
+        let id = self.get(index).map(|entry| bytes(&self.ids, entry)).unwrap_or_default();
+        std::str::from_utf8(id).unwrap_or_default()
     }
 
     pub fn key(&self, index: u32, slot: usize) -> u64 {
@@ -176,8 +197,22 @@ impl Side {
     }
 }
 
-fn text<'i>(ids: &'i [u8], entry: &Entry) -> &'i str {
+fn bytes<'i>(ids: &'i [u8], entry: &Entry) -> &'i [u8] {
     let from = entry.id_at as usize;
-    let bytes = ids.get(from..from + usize::from(entry.id_length)).unwrap_or_default();
-    std::str::from_utf8(bytes).unwrap_or_default()
+    ids.get(from..from + usize::from(entry.id_length)).unwrap_or_default()
+}
+
+fn hash_of(entries: &[Entry], ids: &[u8], seed: u64, index: u32) -> u64 {
+    id_hash(seed, entries.get(index as usize).map(|entry| bytes(ids, entry)).unwrap_or_default())
+}
+
+/// What a file has when its first block has `length` of it and is one of `times` parts; a little more.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "a guess"
+)]
+pub fn expected(length: usize, times: f64) -> usize {
+    (length as f64 * times * 1.02) as usize
 }

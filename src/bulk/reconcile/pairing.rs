@@ -103,8 +103,8 @@ impl Pairing<'_, '_> {
         }
         let guesses: Vec<u32> =
             self.right.entries.iter_mut().map(|entry| std::mem::replace(&mut entry.partner, NONE)).collect();
-        for known in base.pairs() {
-            let (left, right) = (self.left.find_hash(known.left), self.right.find_hash(known.right));
+        for (index, known) in base.pairs() {
+            let (left, right) = (self.left.of_known(index), self.right.of_known(index));
             let closed = if known.closed { flag::CLOSED } else { 0 };
             match (left, right) {
                 (Some(left), Some(right)) => {
@@ -207,7 +207,7 @@ impl Pairing<'_, '_> {
         };
         let Some(object) = object.and_then(|id| self.plan.object(id)) else { return 0 };
         let account = self.plan.system(object.system).map_or("", |system| system.account.as_str());
-        id_hash(self.seed, &external_id(account, &object.name, of.id(index)))
+        id_hash(self.seed, external_id(account, &object.name, of.id(index)))
     }
 
     /// The engine's way of looking for a counterpart, on hashes.

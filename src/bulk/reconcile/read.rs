@@ -7,7 +7,7 @@ use super::blocks::{Export, Open};
 use super::context::Linked;
 use super::crew::Crew;
 use super::digest::{Asked, Desk, Sum};
-use super::index::{Batch, Entry, Side, flag, id_hash};
+use super::index::{Batch, Entry, NONE, Side, expected, flag, id_hash};
 use super::pairing::ByKey;
 use super::record::{Bad, Named, Reader, Trouble, Work};
 use super::{Contexts, Setup, Wanted};
@@ -16,6 +16,9 @@ use crate::bulk::lines::LONGEST;
 use crate::interp::{Context, FilterOutcome};
 use crate::plan::ir::{Match, Side as At};
 use crate::record::Record;
+
+/// Records for which room is made at once; for more it grows.
+const MOST: f64 = 2e6;
 
 /// Everything that a look needs and no thread changes.
 pub struct Look<'l, 'p> {
@@ -83,7 +86,8 @@ impl Look<'_, '_> {
         file: &'static str,
         work: &(dyn Fn(&mut Hand<'_>, usize) -> io::Result<Done<Batch>> + Sync),
     ) -> io::Result<(Side, Count)> {
-        let (mut side, mut count) = (Side::new(self.seed, self.setup.slots.count), Count::default());
+        let (mut side, mut count) =
+            (Side::new(self.seed, self.setup.slots.count, self.base.length()), Count::default());
         let mut first = 1;
         let reader = self.reader(file);
         let crew = Crew {
@@ -93,6 +97,9 @@ impl Look<'_, '_> {
             work,
         };
         crew.run(&mut |mut done| {
+            if first == 1 {
+                side.expect(&done.found, parts(export, done.bytes, done.found.fresh.len()));
+            }
             let mut twice = Vec::new();
             side.take(&done.found, &mut |line, id| {
                 let detail = "its id stands in this export before; the first one counts".to_owned();
@@ -186,7 +193,8 @@ impl Look<'_, '_> {
         let setup = self.setup;
         let mut entry = Entry::new();
         let mut keys = vec![0; setup.slots.count];
-        let known = self.base.of(At::Left, id_hash(self.seed, &named.id));
+        entry.known = self.base.find(At::Left, id_hash(self.seed, &*named.id)).unwrap_or(NONE);
+        let known = self.base.get(entry.known);
         let plain = |arm: usize| setup.rows.get(arm).map_or(0, |rows| rows.plain(self.seed, At::Left, found));
         let same = known.is_some_and(|known| known.plain_left != 0 && known.plain_left == plain(0));
         let linked = known.is_some_and(|known| known.right != 0);
@@ -233,12 +241,13 @@ impl Look<'_, '_> {
         entry.arm = u8::try_from(named.kind).unwrap_or(u8::MAX);
         let mut keys = vec![0; setup.slots.count];
         let Some(rows) = setup.rows.get(named.kind) else { return (entry, keys) };
-        let known = self.base.of(At::Right, id_hash(self.seed, &named.id));
+        entry.known = self.base.find(At::Right, id_hash(self.seed, &*named.id)).unwrap_or(NONE);
+        let known = self.base.get(entry.known);
         let linked = known.is_some_and(|known| known.left != 0);
         let same = known.is_some_and(|known| {
             known.plain_right != 0 && known.plain_right == rows.plain(self.seed, At::Right, found)
         });
-        let partner = known.and_then(|known| opposite.left.find_hash(known.left));
+        let partner = opposite.left.of_known(entry.known);
         let changed = |left: &Entry| !same && left.flags & flag::ALL_ROWS == 0;
         let left = partner.and_then(|partner| opposite.left.get(partner));
         let settled = left.is_some_and(|left| left.flags & (flag::ALL_ROWS | flag::ODD) == 0);
@@ -317,7 +326,7 @@ impl Look<'_, '_> {
                 if let (Some(key), Some(to)) =
                     (program.key(context, arm, *rule, side, record), keys.get_mut(*slot))
                 {
-                    *to = id_hash(self.seed, &key);
+                    *to = id_hash(self.seed, &*key);
                 }
             }
         }
@@ -357,6 +366,9 @@ pub fn base(
         work: &|(open, work): &mut (Open, [Work; 2]), number| base_block(open, work, number, lines),
     };
     crew.run(&mut |mut done: Done<Vec<(u64, Known)>>| {
+        if first == 1 {
+            base.expect(expected(done.found.len(), parts(export, done.bytes, done.found.len())));
+        }
         for (line, known) in &done.found {
             if !base.put(*known) {
                 let detail = "one of its records is in the base before; the first one counts".to_owned();
@@ -406,6 +418,13 @@ fn base_block(
         done.lines += 1;
     }
     Ok(done)
+}
+
+/// How many blocks like the first, with so many records, room is made for: as many as the file has, within bounds.
+#[expect(clippy::cast_precision_loss, reason = "a guess")]
+fn parts(export: &Export, first: u64, records: usize) -> f64 {
+    let all = export.length() as f64 / first.max(1) as f64;
+    all.min(MOST / records.max(1) as f64)
 }
 
 fn not_utf8(valid: usize) -> Bad {

@@ -200,13 +200,10 @@ impl Judge<'_, '_> {
         (left, right): (u32, u32),
         stamps: Stamps,
     ) -> io::Result<Agreed> {
-        let hash = |id: &str| super::index::id_hash(self.pairing.seed, id);
-        let one = self.base.of(Side::Left, hash(self.pairing.left.id(left)));
-        let other = self.base.of(Side::Right, hash(self.pairing.right.id(right)));
-        let known: Vec<Known> = match (one, other) {
-            (Some(one), Some(other)) if std::ptr::eq(one, other) => vec![*one],
-            (one, other) => one.into_iter().chain(other).copied().collect(),
-        };
+        let known = |entry: Option<&Entry>| entry.map_or(NONE, |entry| entry.known);
+        let (one, other) = (known(self.pairing.left.get(left)), known(self.pairing.right.get(right)));
+        let other = if one == other { NONE } else { other };
+        let known: Vec<Known> = [one, other].iter().filter_map(|at| self.base.get(*at)).copied().collect();
         let Worker { context, base, left: (_, left), right: (_, right) } = worker;
         base.agreed(self.lines, [left, right], &*context, arm, (&known, stamps))
     }
