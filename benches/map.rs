@@ -5,19 +5,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a benchmark may stop at the first surprise")]
 
-use std::path::Path;
+mod shared;
 
 use divan::counter::BytesCount;
 use twinmap::bulk::{Mapping, Wanted, pipe};
-use twinmap::check::check_program;
 use twinmap::interp::{NoContext, SyncProgram};
 use twinmap::plan::ir::{Side, SyncId, SyncPlan};
-use twinmap::plan::{Origin, lower};
 use twinmap::record::{Record, RecordId};
-use twinmap::resolve::Schemas;
 use twinmap::schema::SystemKind;
-use twinmap::source::SourceMap;
-use twinmap::syntax::parse;
 use twinmap::wire;
 
 /// As in the program itself.
@@ -39,18 +34,7 @@ const PROPERTIES: &str = r#""about_us":null,"address":"Rue de l'Église 192","ad
 "phone":"+1 89 2158755","state":null,"tags":"public;smb","website":"https://acme.example/","zip":"74446""#;
 
 fn plan() -> SyncPlan {
-    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/rivals/project");
-    let mut schemas = Schemas::default();
-    for name in ["hubspot", "salesforce"] {
-        let text = std::fs::read_to_string(project.join(format!("schema/local/{name}.json"))).unwrap();
-        schemas.systems.insert(name.to_owned(), serde_json::from_str(&text).unwrap());
-    }
-    let text = std::fs::read_to_string(project.join("mappings/accounts.twin")).unwrap();
-    let mut sources = SourceMap::new();
-    sources.add("accounts.twin", &text);
-    let (program, _) = parse(&sources);
-    let checked = check_program(&schemas, &program);
-    lower(&checked.program, &schemas, &sources, &Origin::default())
+    shared::plan("benches/rivals/project", "local", &["accounts.twin"])
 }
 
 fn line(number: usize, stage: &str) -> String {
