@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::draft::Draft;
 use super::error::EngineResult;
-use super::execute::{ASSOCIATE, ASSOCIATIONS, CREATE, LARGE_BATCH, MANY_CREATES, UPDATE, stage};
+use super::execute::{ARCHIVE, ASSOCIATE, ASSOCIATIONS, CREATE, LARGE_BATCH, MANY_CREATES, UPDATE, stage};
 use super::ops::{Op, OpKind, Ref};
 use super::session::Session;
 use crate::connect::remote::AssociateAction;
@@ -127,14 +127,19 @@ impl Session<'_> {
             reading.map(|(system, calls)| (system, Cost { calls })).collect();
         for ((object, stage, ..), count) in groups {
             let Ok(shape) = self.shape(object) else { continue };
-            let calls = calls(shape.kind, shape.associations.len(), stage, count);
+            let beside = match stage {
+                ARCHIVE => self.looks_before_archive(object),
+                _ => shape.associations.len(),
+            };
+            let calls = calls(shape.kind, beside, stage, count);
             cost.entry(self.system_name(object).to_owned()).or_default().calls += calls;
         }
         cost
     }
 }
 
-/// Writes of one kind and their read-backs, with a call for each kind of association that is read along. What a write
+/// Writes of one kind and their read-backs, with a call for each kind of association that is read along; before an
+/// archive, for each lookup by which something may hang on the record. What a write
 /// meets (a stamp that moved, a refused item) costs more.
 fn calls(kind: SystemKind, associations: usize, stage: u8, count: usize) -> u64 {
     let batches = |size: usize| count.div_ceil(size);
@@ -149,6 +154,7 @@ fn calls(kind: SystemKind, associations: usize, stage: u8, count: usize) -> u64 
         (_, CREATE) => batches(200) * (2 + associations),
         // Updates have preconditions and go by 25 in a composite.
         (_, UPDATE) => batches(25) + batches(200) * (1 + associations),
+        (_, ARCHIVE) => batches(200) * (1 + associations),
         _ => batches(200),
     };
     calls as u64

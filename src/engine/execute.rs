@@ -36,6 +36,7 @@ const TOGETHER: usize = 4;
 pub const CREATE: u8 = 0;
 pub const UPDATE: u8 = 1;
 pub const ASSOCIATE: u8 = 2;
+pub const ARCHIVE: u8 = 3;
 
 /// In which order kinds of operations are carried out.
 pub fn stage(kind: OpKind) -> u8 {
@@ -43,7 +44,7 @@ pub fn stage(kind: OpKind) -> u8 {
         OpKind::Create => CREATE,
         OpKind::Update => UPDATE,
         OpKind::Associate(_) => ASSOCIATE,
-        OpKind::Archive => 3,
+        OpKind::Archive => ARCHIVE,
     }
 }
 
@@ -59,10 +60,10 @@ pub(super) struct Sending {
 }
 
 /// Operations of one kind on one object, so many in a call, that are under way together.
-struct Batches<'o> {
-    object: ObjectId,
-    size: usize,
-    ops: &'o [Op],
+pub(super) struct Batches<'o> {
+    pub object: ObjectId,
+    pub size: usize,
+    pub ops: &'o [Op],
 }
 
 impl Session<'_> {
@@ -78,6 +79,7 @@ impl Session<'_> {
         }
         self.store().bump_version()?;
         self.kept.borrow_mut().clear();
+        let ops = self.put_off_archives(ops, draft)?;
         let mut groups: BTreeMap<(usize, SyncId, u8, ObjectId, String), Vec<Op>> = BTreeMap::new();
         for op in ops {
             groups
@@ -87,8 +89,7 @@ impl Session<'_> {
         }
         let mut late = Vec::new();
         for ((_, _, stage, object, _), ops) in groups {
-            let verb =
-                ["creating", "updating", "associating", "archiving"].get(stage as usize).unwrap_or(&"");
+            let verb = ["creating", "updating", "associating"].get(stage as usize).unwrap_or(&"");
             let what = format!("{verb} {}.{}", self.system_name(object), self.object_name(object));
             self.deps.progress.stage(&what, ops.len() as u64);
             let (size, together) = self.batch_size(object, stage, ops.len())?;
@@ -124,7 +125,12 @@ impl Session<'_> {
     /// The most operations of a call, and how many calls are under way together. HubSpot's limit is one of calls, which
     /// is reached only by several at once; Salesforce locks the records around those that it writes, and answers calls
     /// that touch the same ones with an error.
-    fn batch_size(&self, object: ObjectId, stage: u8, count: usize) -> EngineResult<(usize, usize)> {
+    pub(super) fn batch_size(
+        &self,
+        object: ObjectId,
+        stage: u8,
+        count: usize,
+    ) -> EngineResult<(usize, usize)> {
         let (size, together) = match self.shape(object)?.kind {
             SystemKind::Hubspot if stage == ASSOCIATE => (ASSOCIATIONS, 1),
             SystemKind::Hubspot => (100, TOGETHER),
@@ -134,7 +140,7 @@ impl Session<'_> {
         Ok((size.min(self.options.batch), together))
     }
 
-    async fn batches(
+    pub(super) async fn batches(
         &mut self,
         Batches { object, size, ops }: Batches<'_>,
         late: &mut Vec<Op>,

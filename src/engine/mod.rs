@@ -5,6 +5,7 @@
 //! carry its outcome through calls that may fail half-way.
 
 pub mod adopt;
+mod archive;
 mod beyond;
 mod context;
 mod describe;

@@ -130,14 +130,17 @@ impl Session<'_> {
             (&work.link.right, &work.link.left)
         };
         let archive = matches!(sync.delete, Delete::Archive { side: at } if at == side.other());
-        if archive && !self.world.is_missing(other, &RecordId::new(stays.as_str())) {
+        let stays_id = RecordId::new(stays.as_str());
+        let is_gone = self.world.is_missing(other, &stays_id)
+            || self.world.get(other, &stays_id).is_some_and(|found| found.life == Life::Deleted);
+        if archive && !is_gone {
             draft.ops.push(Op {
                 kind: OpKind::Archive,
                 sync: id,
                 arm: work.arm,
                 side: side.other(),
                 object: other,
-                record: Ref::Known(RecordId::new(stays.as_str())),
+                record: Ref::Known(stays_id),
                 source: Ref::Known(RecordId::new(gone.as_str())),
                 link: work.link.id,
                 fields: Vec::new(),

@@ -98,14 +98,18 @@ async fn cycle(
     session.load_owners().await?;
     session.fetch().await?;
     if approved.is_none() && session.is_large()? {
-        return session.in_portions(report).await;
+        session.in_portions(report).await?;
+        let archived = session.archive_last(report).await?;
+        return finish(session, archived.into_iter(), &BTreeSet::new());
     }
     let dirty = session.narrowed(session.due()?).await?;
     let all = dirty.clone();
     let groups = session.groups.clone();
     let worked = work_off(session, &groups, dirty, Gate::Shut(approved), report).await?;
     let done = records(&all).filter(|record| !worked.unfinished.contains(record));
-    finish(session, done, &worked.unfinished)
+    finish(session, done, &worked.unfinished)?;
+    let archived = session.archive_last(report).await?;
+    finish(session, archived.into_iter(), &BTreeSet::new())
 }
 
 /// Whether guards are still to be asked.

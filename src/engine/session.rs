@@ -41,6 +41,10 @@ pub struct Ablation {
     pub no_op_stamp: bool,
     pub no_external_id: bool,
     pub no_reread: bool,
+    /// Archives in the order of their syncs, with what hangs on them.
+    pub archive_early: bool,
+    /// Archives at the end, with what hangs on them.
+    pub archive_unasked: bool,
 }
 
 /// What a run is about.
@@ -172,6 +176,8 @@ pub struct Session<'d> {
     pub kept: RefCell<BTreeMap<(ObjectId, RecordId, String), crate::value::Value>>,
     /// Records with a request whose outcome is not known yet: left alone until it is.
     pub unsettled: BTreeSet<(ObjectId, RecordId)>,
+    /// Archives that wait for everything else.
+    pub archives: Vec<super::ops::Op>,
     /// A look at everything that only counts, before a run in portions makes its first change.
     pub rehearsal: bool,
     plan_hash: OnceCell<String>,
@@ -212,6 +218,7 @@ impl<'d> Session<'d> {
             made_keys: BTreeMap::new(),
             kept: RefCell::new(BTreeMap::new()),
             unsettled: BTreeSet::new(),
+            archives: Vec::new(),
             rehearsal: false,
             plan_hash: OnceCell::new(),
             woken: RefCell::new(BTreeSet::new()),

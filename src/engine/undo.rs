@@ -138,6 +138,7 @@ async fn carry_out(
     }));
     let mut draft = Draft::default();
     let again = session.execute(ops, &mut draft, report).await?;
+    session.archive_last(report).await?;
     report.moved.extend(again.iter().map(|(object, id)| {
         format!("{}.{} {id} changed meanwhile", session.system_name(*object), session.object_name(*object))
     }));

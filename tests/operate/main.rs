@@ -9,6 +9,7 @@
 
 mod base;
 mod conflicts;
+mod deletes;
 mod links;
 mod look;
 mod rules;

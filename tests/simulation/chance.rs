@@ -37,9 +37,20 @@ impl Chance {
 
     /// True for every other seed; takes no number, so that a new kind of fault leaves half of the old stories as they were.
     pub fn every_other_seed(&mut self) -> bool {
+        let of_seed = self.state.is_multiple_of(2);
+        self.without_number(of_seed)
+    }
+
+    /// The same for one seed of eight.
+    pub fn every_eighth_seed(&mut self) -> bool {
+        let of_seed = (self.state / 2).is_multiple_of(8);
+        self.without_number(of_seed)
+    }
+
+    fn without_number(&mut self, of_seed: bool) -> bool {
         let drawn = match &self.script {
             Some(script) => script.get(self.made.len()).copied().unwrap_or(0) % 2,
-            None => u32::from(self.state.is_multiple_of(2)),
+            None => u32::from(of_seed),
         };
         self.made.push(drawn);
         drawn == 1

@@ -26,6 +26,9 @@ pub struct Faults {
     pub spaces: bool,
     pub poison: bool,
     pub deletes: bool,
+    /// Accounts follow a deletion of their company; HubSpot forgets associations with what is deleted, and Salesforce
+    /// deletes contacts along with their account.
+    pub archives: bool,
     pub skew: bool,
     pub lost_feed: bool,
     /// Somebody edits a record just before it is read, and just after it in the same second.
@@ -75,6 +78,7 @@ impl Faults {
             small_guard: on(),
             portions: on(),
             small_calls: chance.every_other_seed(),
+            archives: chance.every_eighth_seed(),
         }
     }
 }

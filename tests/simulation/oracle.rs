@@ -36,6 +36,9 @@ pub fn judge(sim: &Sim) -> Result<(), String> {
     if sim.variant.associations {
         associations(sim, &world)?;
     }
+    if sim.variant.archives {
+        deletions(sim, &world)?;
+    }
     edits(sim, &world, &lost, &last)?;
     decisions(sim, &world, &rows)
 }
@@ -159,6 +162,28 @@ fn agree(
             if stale && !value.is_empty() && !held {
                 return Err(format!("I2 stale value resurrected: {name} of {l} and {r} is {value:?}"));
             }
+        }
+    }
+    Ok(())
+}
+
+/// An account whose company was deleted is deleted too, unless contacts that stand on both sides hang on it.
+fn deletions(sim: &Sim, world: &World) -> Result<(), String> {
+    let archived = |object: usize, id: &str| world.crm.tables[object].rows[id].archived.is_some();
+    let people: BTreeSet<String> =
+        sim.store().links("people").unwrap().into_iter().map(|link| link.right).collect();
+    for link in sim.store().links("companies").unwrap() {
+        if !archived(COMPANY, &link.left) || archived(ACCOUNT, &link.right) {
+            continue;
+        }
+        let contacts = world.crm.tables[CONTACT].rows.iter();
+        let mut hang = contacts
+            .filter(|(id, row)| row.archived.is_none() && row.value(3) == link.right && people.contains(*id));
+        if hang.next().is_none() {
+            return Err(format!(
+                "I9 {} was deleted, and {} was not ({:?})",
+                link.left, link.right, link.state
+            ));
         }
     }
     Ok(())

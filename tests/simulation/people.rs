@@ -131,6 +131,11 @@ impl World {
         row.visible = now;
         let key = row.value(0).to_owned();
         self.deleted.insert(key);
+        if self.faults.archives && object == COMPANY {
+            for row in self.crm.tables[PERSON].rows.values_mut() {
+                row.companies.remove(id);
+            }
+        }
     }
 
     /// A company leaves the filter, or comes back into it.

@@ -73,6 +73,8 @@ pub struct Variant {
     pub associations: bool,
     /// Companies are filtered.
     pub filter: bool,
+    /// An account is archived when its company is deleted.
+    pub archives: bool,
     /// How many records a run may make without approval.
     pub creates: u64,
 }
@@ -148,7 +150,7 @@ fn sync(name: &str, left: usize, rows: Vec<Row>, associations: Vec<Association>,
     let guard = Guard {
         creates: Limit::Count(variant.creates),
         updates: Limit::Count(1000),
-        deletes: Limit::Count(0),
+        deletes: Limit::Count(if variant.archives { 1000 } else { 0 }),
         blanks: Limit::Count(1000),
     };
     Sync {
@@ -173,7 +175,10 @@ fn sync(name: &str, left: usize, rows: Vec<Row>, associations: Vec<Association>,
         veto_left: Vec::new(),
         veto_right: Vec::new(),
         conflict,
-        delete: Delete::Ignore,
+        delete: match variant.archives && left == COMPANY {
+            true => Delete::Archive { side: Side::Right },
+            false => Delete::Ignore,
+        },
         leave: Leave::Keep,
         guard,
         propagate: Vec::new(),

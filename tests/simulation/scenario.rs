@@ -92,10 +92,12 @@ impl Sim {
             bare: false,
             associations: chance.below(2) == 1,
             filter: false,
+            archives: false,
             creates: 1000,
         };
         let faults = faults.unwrap_or_else(|| Faults::swarm(&mut chance));
         variant.filter = faults.leaves;
+        variant.archives = faults.archives;
         if faults.small_guard {
             variant.creates = FEW;
         }
@@ -106,7 +108,7 @@ impl Sim {
         let shared =
             faults.takeover.then(|| format!("simulation-{}", NUMBER.fetch_add(1, Ordering::Relaxed)));
         let store = opened(shared.as_deref(), &commits, without);
-        let (seen, links) = (Rc::clone(&store), Rc::clone(&store));
+        let (seen, links, lefts) = (Rc::clone(&store), Rc::clone(&store), Rc::clone(&store));
         let world = World {
             now: START,
             local,
@@ -125,6 +127,10 @@ impl Sim {
             number: 0,
             withheld: None,
             untold: BTreeSet::new(),
+            lefts_of: Box::new(move |id| {
+                let all = lefts.links_with(id).unwrap().into_iter();
+                all.filter(|link| link.right == id).map(|link| link.left).collect()
+            }),
             linked: Box::new(move |id| !links.links_with(id).unwrap().is_empty()),
             late: Vec::new(),
             writes: 0,

@@ -7,7 +7,7 @@ use twinmap::record::{Association, HistoryEntry, Life, Record, RecordId};
 use twinmap::value::Millis;
 
 use super::crm::{Row, value};
-use super::program::SHAPES;
+use super::program::{CONTACT, SHAPES};
 use super::world::World;
 
 impl World {
@@ -84,12 +84,37 @@ impl World {
                 }
                 Reply::Written(outcomes)
             }
-            Request::Archive { ids, .. } => {
+            Request::Archive { object, ids } => {
+                for id in ids {
+                    self.archive(place(object), id.as_str(), at);
+                }
                 let done = |id: &RecordId| (Arc::clone(&id.0), Outcome::Updated { id: id.clone() });
                 Reply::Written(ids.iter().map(done).collect())
             }
             Request::Owners => Reply::Owners(Vec::new()),
             Request::Members { .. } => Reply::Members(Vec::new()),
+        }
+    }
+
+    /// Into the recycle bin, and what hangs on it too. Nothing that hung there when the run began may.
+    fn archive(&mut self, object: usize, id: &str, at: i64) {
+        let stamp = self.crm.server(object, at);
+        let row = self.crm.tables[object].rows.get_mut(id).unwrap();
+        if row.archived.is_some() {
+            return;
+        }
+        row.archived = Some(stamp);
+        let began = self.crm.server(CONTACT, self.began);
+        for (contact, row) in &mut self.crm.tables[CONTACT].rows {
+            let Some(last) = row.fields[3].last().filter(|last| last.value == id) else { continue };
+            if row.archived.is_some() {
+                continue;
+            }
+            if last.ours || last.at < began - 60_000 {
+                self.violations.push(format!("I9 contact {contact} is deleted along with account {id}"));
+            }
+            row.archived = Some(stamp);
+            self.deleted.insert(row.value(0).to_owned());
         }
     }
 

@@ -31,6 +31,8 @@ pub struct Edit {
     pub at: i64,
 }
 
+type LeftsOf = Box<dyn Fn(&str) -> Vec<String>>;
+
 pub struct World {
     pub now: i64,
     /// The engine's own clock minus true time.
@@ -59,6 +61,8 @@ pub struct World {
     pub untold: BTreeSet<(usize, String, i64)>,
     /// Whether a record is linked, asked when it is edited.
     pub linked: Box<dyn Fn(&str) -> bool>,
+    /// The companies that an account is or was linked with.
+    pub lefts_of: LeftsOf,
     /// Requests that land later.
     pub late: Vec<(i64, Request)>,
     pub writes: u64,
@@ -221,8 +225,17 @@ impl World {
     /// What a write may never be, whatever happens to it.
     fn inspect(&mut self, request: &Request) {
         self.writes += 1;
-        if let Request::Archive { .. } = request {
-            self.violations.push("I9 a record is archived".to_owned());
+        if let Request::Archive { object, ids } = request {
+            for id in ids {
+                let companies = &self.crm.tables[COMPANY].rows;
+                let gone = |left: &String| companies.get(left).is_some_and(|row| row.archived.is_some());
+                if !self.faults.archives
+                    || place(object) != ACCOUNT
+                    || !(self.lefts_of)(id.as_str()).iter().any(gone)
+                {
+                    self.violations.push(format!("I9 {object} {id} is archived, and nobody asked for it"));
+                }
+            }
         }
         let Request::Write { object, items } = request else { return };
         self.inspect_scope(object, items);
