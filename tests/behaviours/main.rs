@@ -17,6 +17,7 @@ mod catalogue;
 mod deals;
 mod linkedin_app;
 mod linkedin_connection;
+mod linkedin_cut_off;
 mod linkedin_runs;
 mod linkedin_sync;
 mod linkedin_writeback;
@@ -73,7 +74,7 @@ fn main() -> ExitCode {
     let mut trials: Vec<Trial> = shown.iter().map(|one| trial(one, &results)).collect();
     let registered = shown.clone();
     trials.push(Trial::test("page::is_current", move || finished(|| page::is_current(&registered))));
-    for (name, test) in linkedin_runs::TESTS {
+    for (name, test) in linkedin_runs::TESTS.iter().chain(linkedin_cut_off::TESTS) {
         trials.push(Trial::test(*name, move || finished(*test)));
     }
     let numbers = shown.clone();

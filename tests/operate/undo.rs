@@ -133,3 +133,115 @@ fn undo_stands_for_a_one_way_field_until_its_source_changes() {
     world.json(0, &["backfill", "companies", "--field", "annualrevenue"]);
     assert_eq!(revenue(&world), "4000");
 }
+
+fn companies_of(world: &World, contact: &str) -> Vec<String> {
+    let path = format!("/crm/v4/objects/contacts/{contact}/associations/companies");
+    let (_, found) = world.hubspot.call("GET", &path, None);
+    let all = found["results"].as_array().unwrap().iter();
+    let mut ids: Vec<String> =
+        all.map(|one| one["toObjectId"].to_string().trim_matches('"').to_owned()).collect();
+    ids.sort();
+    ids
+}
+
+/// A contact that stands at an account, and another account: both with their counterparts.
+fn a_contact_and_another_account(world: &World) -> ((String, String), (String, String)) {
+    let links = |sync: &str| world.json(0, &["links", "ls", sync])["links"].as_array().unwrap().clone();
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let companies = links("companies");
+    for link in links("contacts") {
+        let account = world.row("Contact", link["right"].as_str().unwrap())["AccountId"].clone();
+        let other = companies.iter().find(|company| company["right"] != account);
+        if let (true, Some(other)) = (companies.iter().any(|company| company["right"] == account), other) {
+            return (
+                (text(&link["left"]), text(&link["right"])),
+                (text(&other["left"]), text(&other["right"])),
+            );
+        }
+    }
+    panic!("no contact of an account that is linked");
+}
+
+#[test]
+fn undo_takes_associations_back_unless_somebody_changed_them() {
+    let world = World::new();
+    world.json(0, &["run"]);
+    let ((person, contact), (company, account)) = a_contact_and_another_account(&world);
+    let before = companies_of(&world, &person);
+    assert!(!before.contains(&company));
+    world.edit_row("Contact", &contact, json!({ "AccountId": account }));
+    let run = world.json(0, &["run"]);
+    assert!(run["counts"]["associated"].as_u64().unwrap() > 0, "{run}");
+    assert!(companies_of(&world, &person).contains(&company));
+    let id = run["run"].as_str().unwrap();
+    let undo = world.json(0, &["undo", id, "--yes"]);
+    assert!(undo["counts"]["associated"].as_u64().unwrap() > 0, "{undo}");
+    assert_eq!(companies_of(&world, &person), before);
+
+    // Done once more, it finds that it is taken back.
+    let again = world.json(0, &["undo", id, "--dry-run"]);
+    assert_eq!(again["changes"]["changes"], json!([]), "{again}");
+    assert!(
+        again["left_alone"].as_array().unwrap().iter().any(|one| one["why"] == "changed since"),
+        "{again}"
+    );
+}
+
+#[test]
+fn undo_says_of_what_is_gone_or_not_known_any_more_why_it_stays() {
+    let world = World::new();
+    let first = world.json(0, &["run"]);
+    let (company, account) = world.pair("companies");
+    world.edit_company(&company, json!({ "phone": "+390211111111" }));
+    let run = world.json(0, &["run"])["run"].as_str().unwrap().to_owned();
+    let why = |id: &str, record: &str| {
+        let undo = world.json(0, &["undo", id, "--dry-run"]);
+        let left = undo["left_alone"].as_array().unwrap().clone();
+        let one = left.iter().find(|one| one["record"] == record);
+        one.unwrap_or_else(|| panic!("{record} is not in {undo}"))["why"].as_str().unwrap().to_owned()
+    };
+
+    // A record that the first run made, and somebody deleted.
+    let shown = world.json(0, &["runs", "show", first["run"].as_str().unwrap()]);
+    let all = shown["written"].as_array().unwrap();
+    let made = all.iter().find(|one| one["action"] == "create" && one["object"] == "Contact").unwrap();
+    let made = made["record"].as_str().unwrap();
+    let path = format!("/services/data/v64.0/sobjects/Contact/{made}");
+    assert_eq!(world.salesforce.call("DELETE", &path, None).0, 204);
+    assert_eq!(why(first["run"].as_str().unwrap(), made), "it is gone already");
+
+    // Another name of the sync: what the journal says fits nothing that is there.
+    std::fs::remove_file(world.path("tests/companies.twin")).unwrap();
+    world.edit("mappings/companies.twin", "sync companies:", "sync firms:");
+    for file in ["mappings/contacts.twin", "mappings/deals.twin"] {
+        world.edit(file, "through companies", "through firms");
+    }
+    assert_eq!(why(&run, &account), "the mappings changed too much since");
+    world.edit("mappings/companies.twin", "sync firms:", "sync companies:");
+    for file in ["mappings/contacts.twin", "mappings/deals.twin"] {
+        world.edit(file, "through firms", "through companies");
+    }
+
+    // Its values were forgotten.
+    world.text(0, &["forget", &format!("salesforce:{account}"), "--yes"]);
+    assert_eq!(why(&run, &account), "its values were forgotten");
+
+    // No such run.
+    let output = world.run(&["undo", "r0", "--dry-run"]);
+    assert_ne!(output.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("r0"));
+}
+
+#[test]
+fn undo_leaves_a_record_alone_that_is_gone() {
+    let world = World::new();
+    world.json(0, &["run"]);
+    let (company, account) = world.pair("companies");
+    world.edit_row("Account", &account, json!({ "Phone": "+390211111111" }));
+    let run = world.json(0, &["run"])["run"].as_str().unwrap().to_owned();
+    assert_eq!(world.company(&company, "phone")["phone"], "+390211111111");
+    assert_eq!(world.hubspot.call("DELETE", &format!("/crm/v3/objects/companies/{company}"), None).0, 204);
+    let undo = world.json(0, &["undo", &run, "--dry-run"]);
+    assert_eq!(undo["changes"]["changes"], json!([]), "{undo}");
+    assert_eq!(undo["left_alone"][0]["why"], "the record is gone");
+}
