@@ -76,3 +76,26 @@ fn records_with_one_key_are_listed_and_not_guessed() {
     assert_eq!(found["ambiguous"].as_array().unwrap().len(), 2);
     assert!(found["ambiguous"][0]["detail"].as_str().unwrap().contains("same key"));
 }
+
+/// HubSpot has each e-mail address once: a contact that the filter leaves out is linked, and none is made beside it.
+#[test]
+fn a_record_outside_the_filter_is_recognised() {
+    let world = World::new();
+    world.json(0, &["run"]);
+    let email = "only.once@acme.example";
+    let fields = json!({ "properties": { "email": email, "firstname": "Ada" } });
+    let (status, made) = world.hubspot.call("POST", "/crm/v3/objects/contacts", Some(fields));
+    assert_eq!(status, 201, "{made}");
+    let id = made["id"].as_str().unwrap();
+    let fields = json!({ "LastName": "Lovelace", "FirstName": "Ada", "Email": email });
+    let (status, answer) =
+        world.salesforce.call("POST", "/services/data/v64.0/sobjects/Contact", Some(fields));
+    assert_eq!(status, 201, "{answer}");
+    // The integration's user owns the Salesforce contact, and HubSpot has no such owner: that field is held.
+    world.text(3, &["run"]);
+    let links = world.json(0, &["links", "ls", "contacts"]);
+    let link = links["links"].as_array().unwrap().iter().find(|link| link["left"] == id).unwrap();
+    assert_eq!((&link["right"], &link["reason"]), (&answer["id"], &json!("matched")));
+    let path = format!("/crm/v3/objects/contacts/{id}?properties=lastname");
+    assert_eq!(world.hubspot.call("GET", &path, None).1["properties"]["lastname"], "Lovelace");
+}
