@@ -14,7 +14,7 @@ use crate::interp::FilterOutcome;
 use crate::merge::change::Skip;
 use crate::plan::ir::{ObjectId, Side, SyncId};
 use crate::record::{Life, RecordId};
-use crate::state::{Link, LinkState};
+use crate::state::{CAME_BACK, Link, LinkState};
 
 /// What a run would do.
 #[derive(Default)]
@@ -35,6 +35,14 @@ pub struct Draft {
 pub struct Work {
     pub link: Link,
     pub arm: usize,
+    /// The link ended when a record left its filter, and lives again when both are back.
+    pub away: bool,
+}
+
+impl Work {
+    pub fn new(link: Link, arm: usize) -> Work {
+        Work { link, arm, away: false }
+    }
 }
 
 impl Session<'_> {
@@ -141,10 +149,14 @@ impl Session<'_> {
         let mut pairs = BTreeMap::new();
         let mut unlinked = Vec::new();
         let mut take = |link: Option<Link>, arm: usize, side: Side, record: &RecordId| match link {
-            Some(link) if link.state == LinkState::Live => {
+            Some(mut link) if link.state == LinkState::Live || link.has_left() => {
                 let place = |arm: &crate::plan::ir::Arm| self.object_name(arm.right) == link.arm;
                 let arm = sync.arms.iter().position(place).unwrap_or(arm);
-                pairs.insert(link.id, Work { link, arm });
+                let away = link.has_left();
+                if away {
+                    (link.state, link.reason) = (LinkState::Live, CAME_BACK.to_owned());
+                }
+                pairs.insert(link.id, Work { link, arm, away });
             }
             Some(_) => {}
             None => unlinked.push((arm, side, record.clone())),
@@ -237,9 +249,12 @@ impl Session<'_> {
         }
         match self.find_counterpart(id, arm, side, &record).await? {
             Found::Pair(other) => {
+                if let Some(why) = self.must_stay_apart(id, arm, side.other(), &other).await? {
+                    return self.skip(id, here, &record, "filter", &why, draft);
+                }
                 let (left, right) = if side == Side::Left { (&record, &other) } else { (&other, &record) };
                 let link = self.pair_up(id, arm, left, right, pairs.len())?;
-                pairs.insert(link.id, Work { link, arm });
+                pairs.insert(link.id, Work::new(link, arm));
                 Ok(())
             }
             Found::Ambiguous(why) => {

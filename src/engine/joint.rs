@@ -201,7 +201,7 @@ impl Session<'_> {
                 };
                 let link = self.pair_of(coming.sync, coming.arm, Side::Right, (&right, &left))?;
                 if let Some(link) = link {
-                    self.agree_on(coming.sync, &Work { link, arm: coming.arm })?;
+                    self.agree_on(coming.sync, &Work::new(link, coming.arm))?;
                 }
             }
             Ok(())

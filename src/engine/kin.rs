@@ -94,7 +94,7 @@ impl Session<'_> {
             let Some(link) = link.filter(|link| link.state == LinkState::Live) else { continue };
             let place = |arm: &crate::plan::ir::Arm| self.object_name(arm.right) == link.arm;
             let arm = self.sync(id)?.arms.iter().position(place).unwrap_or(arm);
-            works.push((id, Work { link, arm }));
+            works.push((id, Work::new(link, arm)));
         }
         Ok(works)
     }

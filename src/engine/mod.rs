@@ -10,6 +10,7 @@ mod beyond;
 mod context;
 mod describe;
 mod draft;
+mod ending;
 mod error;
 mod execute;
 mod fetch;

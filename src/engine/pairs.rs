@@ -14,7 +14,7 @@ use crate::merge::pair::{Call, Merger};
 use crate::merge::{FieldWrite, Held, Pair, PairOutcome};
 use crate::plan::ir::{ObjectId, Side, SyncId};
 use crate::record::{Life, Record, RecordId};
-use crate::state::{Bases, Hold, LinkState};
+use crate::state::{Bases, Hold};
 use crate::value::Value;
 
 /// A server's clock is read to the second, somewhere between a request and its answer.
@@ -114,56 +114,10 @@ impl Session<'_> {
             self.absent([(sync.left, &left_id), (arm.right, &right_id)], draft)?;
             return Ok(None);
         }
-        Ok(Some((left, right)))
-    }
-
-    /// A record was deleted, on positive evidence: the pair is closed, and never made again. Nothing is deleted on the
-    /// other side unless the mapping says so.
-    fn deleted(&self, id: SyncId, work: &Work, side: Side, draft: &mut Draft) -> EngineResult<()> {
-        use crate::plan::ir::Delete;
-        let sync = self.sync(id)?;
-        let Some(arm) = sync.arms.get(work.arm) else { return Ok(()) };
-        let (object, other) = (object_on(sync, arm, side), object_on(sync, arm, side.other()));
-        let (gone, stays) = if side == Side::Left {
-            (&work.link.left, &work.link.right)
-        } else {
-            (&work.link.right, &work.link.left)
-        };
-        let archive = matches!(sync.delete, Delete::Archive { side: at } if at == side.other());
-        let stays_id = RecordId::new(stays.as_str());
-        let is_gone = self.world.is_missing(other, &stays_id)
-            || self.world.get(other, &stays_id).is_some_and(|found| found.life == Life::Deleted);
-        if archive && !is_gone {
-            draft.ops.push(Op {
-                kind: OpKind::Archive,
-                sync: id,
-                arm: work.arm,
-                side: side.other(),
-                object: other,
-                record: Ref::Known(stays_id),
-                source: Ref::Known(RecordId::new(gone.as_str())),
-                link: work.link.id,
-                fields: Vec::new(),
-                associations: BTreeMap::new(),
-                to: None,
-                key: String::new(),
-                association: String::new(),
-                from: None,
-                unique: None,
-                source_stamp: None,
-                stamp: None,
-                reason: format!("deleted in {}", self.system_name(object)),
-            });
-            return Ok(());
+        if self.has_left(id, work, (left, right), draft)? {
+            return Ok(None);
         }
-        let state = if sync.delete == Delete::Unlink { LinkState::Unlinked } else { LinkState::Tombstone };
-        let mut link = work.link.clone();
-        link.state = state;
-        link.reason = format!("deleted in {}", self.system_name(object));
-        link.at = self.now();
-        self.store().put_link(&link)?;
-        let detail = "deleted there; its counterpart stays as it is";
-        self.skip(id, object, &RecordId::new(gone.as_str()), "deleted", detail, draft)
+        Ok(Some((left, right)))
     }
 
     fn merge_pair(&self, id: SyncId, work: &Work, draft: &mut Draft) -> EngineResult<Option<PairOutcome>> {

@@ -314,7 +314,7 @@ impl Session<'_> {
         let (left, right) = if side == Side::Left { (&source, &key.1) } else { (&key.1, &source) };
         let pairs = joint.pairs.entry(id).or_default();
         let link = self.pair_up(id, arm, left, right, pairs.len())?;
-        pairs.insert(link.id, Work { link, arm });
+        pairs.insert(link.id, Work::new(link, arm));
         self.note_keys(&joint.group, id, &key)?;
         Ok(Some(key))
     }

@@ -21,7 +21,7 @@ pub use feed::InboxEntry;
 pub use journal::{Finished, Hold, Intent, LedgerRow, OpenIntent, RunRow};
 pub use links::{Bases, Link, LinkState};
 pub use nav::{Match, NavActivity};
-pub use review::{StateCounts, Waiting};
+pub use review::{CAME_BACK, LEFT_FILTER, StateCounts, Waiting};
 pub use spill::Spill;
 
 const FORMAT: &str = "1";

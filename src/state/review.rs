@@ -34,7 +34,16 @@ pub struct StateCounts {
 /// Why a link is closed whose values were forgotten.
 const FORGOTTEN_LINK: &str = "forgotten";
 
+/// Why a link is closed of which a record left its filter, and why one lives again.
+pub const LEFT_FILTER: &str = "left its filter";
+pub const CAME_BACK: &str = "came back into its filter";
+
 impl Link {
+    /// Whether it ended because a record left its filter. It lives again when both records are back.
+    pub fn has_left(&self) -> bool {
+        self.state == LinkState::Unlinked && self.reason == LEFT_FILTER
+    }
+
     /// Whether its values were forgotten on request: nothing of its records is kept any more.
     pub fn is_forgotten(&self) -> bool {
         self.state == LinkState::Unlinked && self.reason == FORGOTTEN_LINK

@@ -118,3 +118,45 @@ fn an_account_that_linked_contacts_hang_on_is_not_archived() {
     assert_eq!(run["counts"]["deleted"], 1, "{run}");
     assert_eq!(world.row("Contact", &people[0])["Id"], json!(people[0]));
 }
+
+/// With `leave: unlink` a record outside its filter is on its own; when it comes back the link goes on from where it was.
+#[test]
+fn a_link_ends_when_a_record_leaves_its_filter_and_comes_back_with_it() {
+    let world = World::new();
+    world.edit("mappings/companies.twin", "  delete: ignore\n", "  delete: ignore\n  leave: unlink\n");
+    let edited = "filter hubspot: domain is set and name is set and city != \"Nowhere\"";
+    world.edit("mappings/companies.twin", "filter hubspot: domain is set and name is set", edited);
+    world.json(0, &["run"]);
+    let (company, account) = world.pair("companies");
+    let linked = |world: &World| {
+        let links = world.json(0, &["links", "ls", "companies"]);
+        links["links"].as_array().unwrap().iter().any(|link| link["left"] == json!(company))
+    };
+    let city = world.company(&company, "city")["city"].clone();
+
+    world.edit_company(&company, json!({ "city": "Nowhere", "phone": "+390211111111" }));
+    world.edit_row("Account", &account, json!({ "Phone": "+390222222222" }));
+    let plan = world.json(0, &["plan"]);
+    let skip = plan["skips"].as_array().unwrap().iter().find(|skip| skip["reason"] == "left").unwrap();
+    assert_eq!((&skip["record"], &plan["changes"]), (&json!(company), &json!([])), "{plan}");
+    world.json(0, &["run"]);
+    assert!(!linked(&world));
+    assert_eq!(world.row("Account", &account)["Phone"], "+390222222222");
+    // The account is looked at again and finds no counterpart that takes part; none is made for it.
+    world.edit_row("Account", &account, json!({ "BillingCity": "Turin" }));
+    let run = world.json(0, &["run"]);
+    assert_eq!((&run["counts"]["created"], &run["counts"]["updated"]), (&json!(0), &json!(0)), "{run}");
+    assert!(!linked(&world));
+    assert_eq!(world.company(&company, "phone")["phone"], "+390211111111");
+
+    // Back again: the account's city is the only one that is not as agreed; of the two phones one wins.
+    world.edit_company(&company, json!({ "city": city }));
+    let run = world.json(0, &["run"]);
+    assert_eq!(run["counts"]["created"], 0, "{run}");
+    assert!(linked(&world));
+    assert_eq!(world.company(&company, "city")["city"], "Turin");
+    let (here, there) = (world.company(&company, "city,phone"), world.row("Account", &account));
+    assert_eq!((&here["city"], &here["phone"]), (&there["BillingCity"], &there["Phone"]));
+    let next = world.json(0, &["run"]);
+    assert_eq!(next["counts"]["updated"], 0, "{next}");
+}

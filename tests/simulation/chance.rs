@@ -41,9 +41,9 @@ impl Chance {
         self.without_number(of_seed)
     }
 
-    /// The same for one seed of eight.
-    pub fn every_eighth_seed(&mut self) -> bool {
-        let of_seed = (self.state / 2).is_multiple_of(8);
+    /// The same for one seed of eight, others for each `kind`.
+    pub fn every_eighth_seed(&mut self, kind: u32) -> bool {
+        let of_seed = (self.state >> (1 + 3 * kind)).is_multiple_of(8);
         self.without_number(of_seed)
     }
 

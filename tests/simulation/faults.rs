@@ -29,6 +29,8 @@ pub struct Faults {
     /// Accounts follow a deletion of their company; HubSpot forgets associations with what is deleted, and Salesforce
     /// deletes contacts along with their account.
     pub archives: bool,
+    /// A company that leaves its filter ends its link.
+    pub unlinks: bool,
     pub skew: bool,
     pub lost_feed: bool,
     /// Somebody edits a record just before it is read, and just after it in the same second.
@@ -78,7 +80,8 @@ impl Faults {
             small_guard: on(),
             portions: on(),
             small_calls: chance.every_other_seed(),
-            archives: chance.every_eighth_seed(),
+            archives: chance.every_eighth_seed(0),
+            unlinks: chance.every_eighth_seed(1),
         }
     }
 }

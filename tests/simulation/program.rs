@@ -75,6 +75,8 @@ pub struct Variant {
     pub filter: bool,
     /// An account is archived when its company is deleted.
     pub archives: bool,
+    /// A link ends when its company leaves the filter.
+    pub unlinks: bool,
     /// How many records a run may make without approval.
     pub creates: u64,
 }
@@ -179,7 +181,7 @@ fn sync(name: &str, left: usize, rows: Vec<Row>, associations: Vec<Association>,
             true => Delete::Archive { side: Side::Right },
             false => Delete::Ignore,
         },
-        leave: Leave::Keep,
+        leave: if variant.unlinks { Leave::Unlink } else { Leave::Keep },
         guard,
         propagate: Vec::new(),
         refresh: None,

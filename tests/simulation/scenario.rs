@@ -93,11 +93,13 @@ impl Sim {
             associations: chance.below(2) == 1,
             filter: false,
             archives: false,
+            unlinks: false,
             creates: 1000,
         };
         let faults = faults.unwrap_or_else(|| Faults::swarm(&mut chance));
         variant.filter = faults.leaves;
         variant.archives = faults.archives;
+        variant.unlinks = faults.unlinks;
         if faults.small_guard {
             variant.creates = FEW;
         }

@@ -16,7 +16,7 @@ use crate::interp::{Context, FilterOutcome, SyncProgram};
 use crate::merge::change::{self, Action, Change, FieldChange, Skip};
 use crate::merge::pair::Merger;
 use crate::merge::{Held, Pair, PairOutcome, Summary};
-use crate::plan::ir::{Arm, Delete, ObjectId, Side, SyncPlan};
+use crate::plan::ir::{Arm, Delete, Leave, ObjectId, Side, SyncPlan};
 use crate::record::{Life, Record};
 
 /// What some records came to, in their order.
@@ -175,6 +175,15 @@ impl Judge<'_, '_> {
             }
         }
         let (mut one, mut other, arm_index) = (one.record, other.record, other.kind);
+        if sync.leave == Leave::Unlink {
+            for (side, record) in [(Side::Left, &one), (Side::Right, &other)] {
+                if self.program.filter(&worker.context, side, record) == FilterOutcome::Out {
+                    let detail = "it is outside its filter: the link ends, both records stay";
+                    self.skip(self.object(arm, side), record.id.as_str(), "left", detail, out);
+                    return Ok(());
+                }
+            }
+        }
         let mut agreed = self.agreed(worker, arm_index, (left_index, right_index), Stamps::Not)?;
         let mut outcome = self.merge(&worker.context, arm_index, &one, &other, &agreed);
         if asks_when(&outcome) {
