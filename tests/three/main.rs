@@ -10,5 +10,7 @@
 
 mod crash;
 mod edits;
+#[path = "../storms/rough.rs"]
+mod rough;
 mod storm;
 mod support;
