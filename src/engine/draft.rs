@@ -96,7 +96,7 @@ impl Session<'_> {
         self.read_associated(id).await?;
         let (mut pairs, unlinked) = self.sort_out(id, dirty)?;
         // Before new records are looked at: one of them may be what an old one became.
-        self.follow_moves(id, &mut pairs, draft)?;
+        self.follow_moves(id, &mut pairs, draft).await?;
         let mut makers = Vec::new();
         let steps = (pairs.len() + unlinked.len()) as u64;
         self.deps.progress.stage(&format!("comparing {}", self.sync(id)?.name), steps);
@@ -109,7 +109,7 @@ impl Session<'_> {
             self.unlinked(id, arm, side, record, &mut pairs, &mut makers, draft).await?;
         }
         self.read_pairs(id, &pairs).await?;
-        if self.follow_moves(id, &mut pairs, draft)? {
+        if self.follow_moves(id, &mut pairs, draft).await? {
             self.read_pairs(id, &pairs).await?;
         }
         self.read_associated(id).await?;

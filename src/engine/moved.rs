@@ -1,16 +1,23 @@
 //! Records that live on under another id: converted leads and merged records. Their links move with them.
 //!
-//! Invariant: a link moves only to a record that belongs to no other pair. Where two pairs fall together the one that
-//! moved first stands; the other is closed, its counterpart is told and left as it is, and nothing is made for it.
+//! Invariant: a link moves only to a record that belongs to no other pair. Where two pairs fall together the one stands
+//! whose record the survivor resembles most; the other is closed, its counterpart is told and left as it is, and nothing
+//! is made for it.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::draft::{Draft, Work};
 use super::error::EngineResult;
+use super::matching::ARM;
 use super::session::{Session, object_on};
+use crate::interp::same;
 use crate::plan::ir::{Side, SyncId};
 use crate::record::{Life, RecordId};
 use crate::state::{Link, LinkState};
+
+/// Counterparts with one key that are looked at.
+const FEW: u32 = 6;
 
 /// Where a record of a pair went.
 struct Move {
@@ -23,15 +30,22 @@ struct Move {
 
 impl Session<'_> {
     /// Moves the links of the pairs whose records were read and live on elsewhere; tells whether there were any.
-    pub(super) fn follow_moves(
+    pub(super) async fn follow_moves(
         &mut self,
         id: SyncId,
         pairs: &mut BTreeMap<i64, Work>,
         draft: &mut Draft,
     ) -> EngineResult<bool> {
+        self.bring_rivals(id, pairs).await?;
         let mut moved = false;
-        let numbers: Vec<i64> = pairs.keys().copied().collect();
-        for number in numbers {
+        let mut numbers = Vec::new();
+        for (number, work) in pairs.iter() {
+            if let Some(step) = self.step(id, work)? {
+                numbers.push((Reverse(self.resemblance(id, work, &step)?), *number));
+            }
+        }
+        numbers.sort_unstable();
+        for (_, number) in numbers {
             let Some(work) = pairs.get_mut(&number) else { continue };
             let Some(step) = self.step(id, work)? else { continue };
             moved = true;
@@ -40,6 +54,64 @@ impl Session<'_> {
             }
         }
         Ok(moved)
+    }
+
+    /// HubSpot gives what two records were merged into an id of its own, and does not say whose values it has. The pair
+    /// of the other record may have no part in this draft: the survivor's match keys lead to its counterpart.
+    async fn bring_rivals(&mut self, id: SyncId, pairs: &mut BTreeMap<i64, Work>) -> EngineResult<()> {
+        let mut merged = Vec::new();
+        for work in pairs.values() {
+            if let Some(step) = self.step(id, work)?.filter(|step| step.why == "merged")
+                && self.link_on(id, step.arm, step.side, step.to.as_str())?.is_none()
+            {
+                merged.push(step);
+            }
+        }
+        for Move { side, arm, to, .. } in merged {
+            let sync = self.sync(id)?;
+            let Some(at) = sync.arms.get(arm) else { continue };
+            let (here, name) = (object_on(sync, at, side), sync.name.clone());
+            self.read(here, [to.clone()]).await?;
+            let place = self.place(id, arm, side.other())?.to_owned();
+            let mut found = Vec::new();
+            for rule in self.rules(id, arm)? {
+                let Some(survivor) = self.world.get(here, &to) else { continue };
+                let Some(key) = self.key(id, arm, rule, side, survivor)? else { continue };
+                for other in self.store().with_key(&name, arm * ARM + rule, &place, &key, FEW)? {
+                    found.extend(self.link_on(id, arm, side.other(), &other)?);
+                }
+            }
+            for link in found {
+                let old =
+                    RecordId::new(if side == Side::Left { link.left.as_str() } else { link.right.as_str() });
+                if link.state != LinkState::Live || pairs.contains_key(&link.id) {
+                    continue;
+                }
+                self.read(here, [old.clone()]).await?;
+                let life = self.world.get(here, &old).map(|record| &record.life);
+                if life == Some(&Life::MergedInto(to.clone())) {
+                    pairs.insert(link.id, Work::new(link, arm));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// In how many rows the record that a link moves to holds what was agreed on in the link.
+    fn resemblance(&self, id: SyncId, work: &Work, step: &Move) -> EngineResult<usize> {
+        let sync = self.sync(id)?;
+        let Some(arm) = sync.arms.get(step.arm) else { return Ok(0) };
+        let Some(survivor) = self.world.get(object_on(sync, arm, step.side), &step.to) else { return Ok(0) };
+        let held = arm.rows.iter().filter(|row| {
+            let agreed = work.link.bases.rows.get(&row.id);
+            let (field, value) = match step.side {
+                Side::Left => (row.left, agreed.map(|(left, _)| left)),
+                Side::Right => (row.right, agreed.map(|(_, right)| right)),
+            };
+            let now = field.and_then(|field| survivor.slot(field.index()));
+            now.zip(value).is_some_and(|(now, value)| !value.is_blank() && same(now, value))
+        });
+        Ok(held.count())
     }
 
     fn step(&self, id: SyncId, work: &Work) -> EngineResult<Option<Move>> {

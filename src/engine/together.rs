@@ -145,7 +145,7 @@ impl Session<'_> {
         let mut open = Vec::new();
         for id in group {
             let (mut pairs, unlinked) = self.sort_out(*id, dirty)?;
-            self.follow_moves(*id, &mut pairs, draft)?;
+            self.follow_moves(*id, &mut pairs, draft).await?;
             // Only pairs are looked for here; what becomes of the others is said when all values are known.
             let (mut makers, mut aside) = (Vec::new(), Draft::default());
             for (arm, side, record) in unlinked {
@@ -160,7 +160,7 @@ impl Session<'_> {
         for id in group {
             let mut pairs = joint.pairs.remove(id).unwrap_or_default();
             self.read_pairs(*id, &pairs).await?;
-            if self.follow_moves(*id, &mut pairs, draft)? {
+            if self.follow_moves(*id, &mut pairs, draft).await? {
                 self.read_pairs(*id, &pairs).await?;
             }
             self.read_associated(*id).await?;

@@ -22,13 +22,15 @@ pub fn judge(sim: &Sim<Crms>) -> Result<(), String> {
         all[at][&kind].iter().filter(|row| row.thing == thing).collect()
     };
     for (thing, kind) in &done.things {
-        let gone = |at: usize| done.gone.contains(&(at, thing.clone()));
+        let gone = |at: usize| done.gone.contains_key(&(at, thing.clone()));
         for at in [PORTAL, ORG] {
             let count = of(at, *kind, thing).len();
             if count > 1 {
-                return Err(format!("{thing} stands {count} times at {at}"));
+                return Err(format!("{thing} stands {count} times at {at}: {:?}", of(at, *kind, thing)));
             }
-            if count > 0 && gone(at) {
+            let id = done.gone.get(&(at, thing.clone()));
+            let known = id.is_some_and(|id| !sim.store.links_with(id).unwrap().is_empty());
+            if count > 0 && known {
                 return Err(format!("{thing} was deleted at {at} and is there again"));
             }
             // An account follows its company; nothing else goes by itself.
@@ -50,7 +52,7 @@ pub fn judge(sim: &Sim<Crms>) -> Result<(), String> {
     let told = sim.lost();
     for edit in done.edits.iter().filter(|edit| !edit.replaced) {
         let thing = &edit.thing;
-        let is_gone = [PORTAL, ORG].into_iter().any(|at| done.gone.contains(&(at, thing.clone())));
+        let is_gone = [PORTAL, ORG].into_iter().any(|at| done.gone.contains_key(&(at, thing.clone())));
         if is_gone || done.mixed.contains(thing) {
             continue;
         }
@@ -70,7 +72,7 @@ pub fn judge(sim: &Sim<Crms>) -> Result<(), String> {
 fn kept(
     sim: &Sim<Crms>,
     all: &[BTreeMap<Kind, Vec<Row>>; 2],
-    gone: &BTreeSet<(usize, String)>,
+    gone: &BTreeMap<(usize, String), String>,
 ) -> Result<(), String> {
     for (sync, kind) in [("companies", Kind::Company), ("people", Kind::Person)] {
         for link in sim.store.links(sync).unwrap() {
@@ -78,7 +80,7 @@ fn kept(
             let (here, there) = (found(PORTAL, &link.left), found(ORG, &link.right));
             for (at, stays, goes) in [(ORG, here, there), (PORTAL, there, here)] {
                 let Some(stays) = stays.filter(|_| goes.is_none()) else { continue };
-                if !gone.contains(&(at, stays.thing.clone())) {
+                if !gone.contains_key(&(at, stays.thing.clone())) {
                     return Err(format!(
                         "{} is gone at {at}, and nobody deleted it there ({link:?})",
                         stays.thing
@@ -95,7 +97,7 @@ fn associated(
     here: &Row,
     there: &Row,
     all: &[BTreeMap<Kind, Vec<Row>>; 2],
-    gone: &BTreeSet<(usize, String)>,
+    gone: &BTreeMap<(usize, String), String>,
     mixed: &BTreeSet<String>,
 ) -> Result<(), String> {
     let name = |at: usize, row: &Row| -> Option<String> {
@@ -105,7 +107,8 @@ fn associated(
     let (one, other) = (name(PORTAL, here), name(ORG, there));
     let settled = |thing: &Option<String>| {
         thing.as_ref().is_none_or(|thing| {
-            !mixed.contains(thing) && [PORTAL, ORG].into_iter().all(|at| !gone.contains(&(at, thing.clone())))
+            !mixed.contains(thing)
+                && [PORTAL, ORG].into_iter().all(|at| !gone.contains_key(&(at, thing.clone())))
         })
     };
     if one != other && settled(&one) && settled(&other) {

@@ -47,8 +47,8 @@ pub struct Done {
     typed: usize,
     pub edits: Vec<Edit>,
     pub things: BTreeMap<String, Kind>,
-    /// Things that somebody deleted or merged away, by the CRM in which they did.
-    pub gone: BTreeSet<(usize, String)>,
+    /// The records of things that somebody deleted or merged away, by the CRM in which they did.
+    pub gone: BTreeMap<(usize, String), String>,
     /// Things that were merged into another one or took one in: their fields are a mixture.
     pub mixed: BTreeSet<String>,
 }
@@ -139,8 +139,8 @@ impl Crms {
         let mut done = self.done.borrow_mut();
         let kind = *weather.chance.pick(&KINDS).unwrap();
         let thing = format!("{}{}", if kind == Kind::Company { "firm" } else { "person" }, done.things.len());
-        // In one CRM or, with the same address, in both.
-        let both = weather.chance.chance(30);
+        // In one CRM or, with the same address, in both; then nobody looks before HubSpot's search shows it.
+        let both = weather.chance.chance(30) && !weather.rough;
         let first = weather.chance.below(2);
         for at in [first, 1 - first].into_iter().take(1 + usize::from(both)) {
             done.typed += 1;
@@ -164,6 +164,9 @@ impl Crms {
             done.edits.push(Edit { thing: thing.clone(), field: 0, value: phone, replaced: false });
         }
         done.things.insert(thing, kind);
+        if both {
+            weather.clock.advance(60_000);
+        }
     }
 
     fn edit(&self, weather: &mut Weather, at: usize, kind: Kind, row: &Row) {
@@ -203,12 +206,12 @@ impl Crms {
     fn deletes(&self, weather: &mut Weather, at: usize, kind: Kind, row: &Row) {
         weather.say(format!("somebody deletes {} ({}) at {at}", row.thing, row.id));
         let mut done = self.done.borrow_mut();
-        done.gone.insert((at, row.thing.clone()));
+        done.gone.insert((at, row.thing.clone()), row.id.clone());
         if (at, kind) == (ORG, Kind::Company) {
             // Salesforce deletes the contacts of an account along with it.
             for person in self.rows(ORG, Kind::Person) {
                 if person.company.as_ref() == Some(&row.id) {
-                    done.gone.insert((ORG, person.thing));
+                    done.gone.insert((ORG, person.thing), person.id);
                 }
             }
         }
@@ -226,7 +229,7 @@ impl Crms {
             other.thing, other.id, one.thing, one.id
         ));
         let mut done = self.done.borrow_mut();
-        done.gone.insert((at, other.thing.clone()));
+        done.gone.insert((at, other.thing.clone()), other.id.clone());
         done.mixed.extend([one.thing.clone(), other.thing.clone()]);
         let object = object(at, kind);
         match at {
