@@ -40,16 +40,26 @@ impl Session<'_> {
         let mut moved = false;
         let mut numbers = Vec::new();
         for (number, work) in pairs.iter() {
-            if let Some(step) = self.step(id, work)? {
-                numbers.push((Reverse(self.resemblance(id, work, &step)?), *number));
+            if let Some(step) = self.steps(id, work)?.first() {
+                numbers.push((Reverse(self.resemblance(id, work, step)?), *number));
             }
         }
         numbers.sort_unstable();
         for (_, number) in numbers {
             let Some(work) = pairs.get_mut(&number) else { continue };
-            let Some(step) = self.step(id, work)? else { continue };
             moved = true;
-            if !self.move_link(id, work, &step, draft)? {
+            let mut lives = true;
+            // Where both records went somewhere, and one of them to another pair, the pair ends before the other one moves.
+            for step in self.steps(id, work)? {
+                if lives && let Some(detail) = self.taken(id, work, &step)? {
+                    self.close(id, work, &step, &detail, draft)?;
+                    lives = false;
+                }
+            }
+            for step in if lives { self.steps(id, work)? } else { Vec::new() } {
+                self.move_link(id, work, &step, draft)?;
+            }
+            if !lives {
                 pairs.remove(&number);
             }
         }
@@ -61,25 +71,18 @@ impl Session<'_> {
     async fn bring_rivals(&mut self, id: SyncId, pairs: &mut BTreeMap<i64, Work>) -> EngineResult<()> {
         let mut merged = Vec::new();
         for work in pairs.values() {
-            if let Some(step) = self.step(id, work)?.filter(|step| step.why == "merged")
-                && self.link_on(id, step.arm, step.side, step.to.as_str())?.is_none()
-            {
-                merged.push(step);
-            }
+            merged.extend(self.steps(id, work)?.into_iter().filter(|step| step.why == "merged"));
         }
-        for Move { side, arm, to, .. } in merged {
+        for step in merged {
+            let Move { side, arm, to, .. } = &step;
+            let (side, arm) = (*side, *arm);
             let sync = self.sync(id)?;
             let Some(at) = sync.arms.get(arm) else { continue };
-            let (here, name) = (object_on(sync, at, side), sync.name.clone());
+            let here = object_on(sync, at, side);
             self.read(here, [to.clone()]).await?;
-            let place = self.place(id, arm, side.other())?.to_owned();
             let mut found = Vec::new();
-            for rule in self.rules(id, arm)? {
-                let Some(survivor) = self.world.get(here, &to) else { continue };
-                let Some(key) = self.key(id, arm, rule, side, survivor)? else { continue };
-                for other in self.store().with_key(&name, arm * ARM + rule, &place, &key, FEW)? {
-                    found.extend(self.link_on(id, arm, side.other(), &other)?);
-                }
+            for other in self.with_its_keys(id, &step)? {
+                found.extend(self.link_on(id, arm, side.other(), &other)?);
             }
             for link in found {
                 let old =
@@ -95,6 +98,47 @@ impl Session<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Records on the other side that have a match key of the record that a link moves to.
+    fn with_its_keys(&self, id: SyncId, step: &Move) -> EngineResult<Vec<String>> {
+        let sync = self.sync(id)?;
+        let Some(arm) = sync.arms.get(step.arm) else { return Ok(Vec::new()) };
+        let Some(record) = self.world.get(object_on(sync, arm, step.side), &step.to) else {
+            return Ok(Vec::new());
+        };
+        let place = self.place(id, step.arm, step.side.other())?;
+        let mut all = Vec::new();
+        for rule in self.rules(id, step.arm)? {
+            if let Some(key) = self.key(id, step.arm, rule, step.side, record)? {
+                all.extend(self.store().with_key(&sync.name, step.arm * ARM + rule, place, &key, FEW)?);
+            }
+        }
+        Ok(all)
+    }
+
+    /// Why the pair ends where its record goes: the record there belongs to another pair, or to a record that nobody has
+    /// paired with it yet.
+    fn taken(&self, id: SyncId, work: &Work, step: &Move) -> EngineResult<Option<String>> {
+        let own = if step.side == Side::Left { &work.link.right } else { &work.link.left };
+        let other = self.link_on(id, step.arm, step.side, step.to.as_str())?;
+        if let Some(other) = other.filter(|other| other.id != work.link.id) {
+            let partner = if step.side == Side::Left { &other.right } else { &other.left };
+            return Ok((!is_over(&other)).then(|| format!("which belongs to {partner}")));
+        }
+        if step.why != "merged" {
+            return Ok(None);
+        }
+        let keys = self.with_its_keys(id, step)?;
+        if keys.contains(own) {
+            return Ok(None);
+        }
+        for other in keys {
+            if self.link_on(id, step.arm, step.side.other(), &other)?.is_none() {
+                return Ok(Some(format!("which is the same as {other}")));
+            }
+        }
+        Ok(None)
     }
 
     /// In how many rows the record that a link moves to holds what was agreed on in the link.
@@ -114,34 +158,40 @@ impl Session<'_> {
         Ok(held.count())
     }
 
-    fn step(&self, id: SyncId, work: &Work) -> EngineResult<Option<Move>> {
+    fn steps(&self, id: SyncId, work: &Work) -> EngineResult<Vec<Move>> {
         let sync = self.sync(id)?;
-        let Some(arm) = sync.arms.get(work.arm) else { return Ok(None) };
+        let mut steps = Vec::new();
+        let Some(arm) = sync.arms.get(work.arm) else { return Ok(steps) };
         for (side, record) in [(Side::Left, &work.link.left), (Side::Right, &work.link.right)] {
             let object = object_on(sync, arm, side);
             let Some(found) = self.world.get(object, &RecordId::new(record.as_str())) else { continue };
             match &found.life {
                 Life::MergedInto(to) => {
-                    return Ok(Some(Move { side, arm: work.arm, to: to.clone(), why: "merged" }));
+                    steps.push(Move { side, arm: work.arm, to: to.clone(), why: "merged" });
                 }
                 Life::Converted { contact, .. } if sync.follow_conversion && side == Side::Right => {
                     let contacts = sync.arms.iter().position(|at| self.object_name(at.right) == "Contact");
-                    return Ok(contacts.map(|arm| Move { side, arm, to: contact.clone(), why: "converted" }));
+                    steps.extend(contacts.map(|arm| Move {
+                        side,
+                        arm,
+                        to: contact.clone(),
+                        why: "converted",
+                    }));
                 }
                 _ => {}
             }
         }
-        Ok(None)
+        Ok(steps)
     }
 
-    /// Whether the pair lives on.
-    fn move_link(&self, id: SyncId, work: &mut Work, step: &Move, draft: &mut Draft) -> EngineResult<bool> {
+    fn move_link(&self, id: SyncId, work: &mut Work, step: &Move, draft: &mut Draft) -> EngineResult<()> {
         let sync = self.sync(id)?;
-        let Some(arm) = sync.arms.get(step.arm) else { return Ok(true) };
+        let Some(arm) = sync.arms.get(step.arm) else { return Ok(()) };
         let object = object_on(sync, arm, step.side);
         let other = self.link_on(id, step.arm, step.side, step.to.as_str())?;
         if let Some(other) = other.filter(|other| other.id != work.link.id) {
-            return self.close(id, work, step, &other, draft).map(|()| false);
+            // That pair is over.
+            self.store().drop_link(other.id)?;
         }
         let place = self.place(id, step.arm, Side::Right)?.to_owned();
         let link = &mut work.link;
@@ -167,8 +217,7 @@ impl Session<'_> {
             self.object_name(object),
             step.to
         );
-        self.skip(id, object, &RecordId::new(old), step.why, &detail, draft)?;
-        Ok(true)
+        self.skip(id, object, &RecordId::new(old), step.why, &detail, draft)
     }
 
     /// Two pairs fall together: this one is closed.
@@ -177,7 +226,7 @@ impl Session<'_> {
         id: SyncId,
         work: &mut Work,
         step: &Move,
-        other: &Link,
+        taken: &str,
         draft: &mut Draft,
     ) -> EngineResult<()> {
         let sync = self.sync(id)?;
@@ -188,11 +237,8 @@ impl Session<'_> {
         };
         let object = object_on(sync, arm, step.side.other());
         let orphan = RecordId::new(orphan.as_str());
-        let partner = if step.side == Side::Left { &other.right } else { &other.left };
-        let detail = format!(
-            "its counterpart {gone} was {} into {}, which belongs to {partner}; it stays as it is",
-            step.why, step.to
-        );
+        let detail =
+            format!("its counterpart {gone} was {} into {}, {taken}; it stays as it is", step.why, step.to);
         self.skip(id, object, &orphan, "orphaned", &detail, draft)?;
         work.link.state = LinkState::MergedAway;
         work.link.reason = format!("{} into {}", step.why, step.to);
@@ -200,4 +246,9 @@ impl Session<'_> {
         self.store().put_link(&work.link)?;
         Ok(())
     }
+}
+
+/// Whether a link has ended by what became of its records, and nothing will be done about them.
+fn is_over(link: &Link) -> bool {
+    matches!(link.state, LinkState::MergedAway | LinkState::Tombstone)
 }
