@@ -69,6 +69,9 @@ pub struct Record {
     /// The record's change stamp in server time (HubSpot modified date, Salesforce SystemModstamp).
     pub modified: Option<Millis>,
     pub life: Life,
+    /// The records that were merged into this one, where the CRM gave it an id of its own for that (HubSpot).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub merged: Vec<RecordId>,
     /// Per association key as requested: the ids at the other end, sorted.
     pub associations: BTreeMap<String, Vec<Association>>,
     /// Per requested history field name: newest first. Only HubSpot has it.
@@ -101,6 +104,7 @@ impl Record {
             created: None,
             modified: None,
             life: Life::Live,
+            merged: Vec::new(),
             associations: BTreeMap::new(),
             history: BTreeMap::new(),
         }

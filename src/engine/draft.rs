@@ -215,6 +215,11 @@ impl Session<'_> {
         if found.life != Life::Live {
             return Ok(());
         }
+        if self.bring_swallowed(id, side, here, &record, pairs)? {
+            // Whose counterpart becomes its own is known when those are read.
+            draft.unfinished.insert((here, record));
+            return Ok(());
+        }
         if self.is_older(id, arm, side, here, found)? {
             let why = "it was there before the sync started, and no mapped field changed since";
             return self.skip(id, here, &record, "not-new", why, draft);

@@ -12,7 +12,7 @@ use super::error::EngineResult;
 use super::matching::ARM;
 use super::session::{Session, object_on};
 use crate::interp::same;
-use crate::plan::ir::{Side, SyncId};
+use crate::plan::ir::{ObjectId, Side, SyncId};
 use crate::record::{Life, RecordId};
 use crate::state::{Link, LinkState};
 
@@ -67,7 +67,7 @@ impl Session<'_> {
     }
 
     /// HubSpot gives what two records were merged into an id of its own, and does not say whose values it has. The pair
-    /// of the other record may have no part in this draft: the survivor's match keys lead to its counterpart.
+    /// of the other record has to have its say too.
     async fn bring_rivals(&mut self, id: SyncId, pairs: &mut BTreeMap<i64, Work>) -> EngineResult<()> {
         let mut merged = Vec::new();
         for work in pairs.values() {
@@ -75,29 +75,41 @@ impl Session<'_> {
         }
         for step in merged {
             let Move { side, arm, to, .. } = &step;
-            let (side, arm) = (*side, *arm);
             let sync = self.sync(id)?;
-            let Some(at) = sync.arms.get(arm) else { continue };
-            let here = object_on(sync, at, side);
+            let Some(here) = sync.arms.get(*arm).map(|at| object_on(sync, at, *side)) else { continue };
             self.read(here, [to.clone()]).await?;
-            let mut found = Vec::new();
-            for other in self.with_its_keys(id, &step)? {
-                found.extend(self.link_on(id, arm, side.other(), &other)?);
-            }
-            for link in found {
-                let old =
-                    RecordId::new(if side == Side::Left { link.left.as_str() } else { link.right.as_str() });
-                if link.state != LinkState::Live || pairs.contains_key(&link.id) {
+            self.bring_swallowed(id, *side, here, to, pairs)?;
+        }
+        Ok(())
+    }
+
+    /// Pairs of the records that were merged into this one; whether there are any.
+    pub(super) fn bring_swallowed(
+        &self,
+        id: SyncId,
+        side: Side,
+        object: ObjectId,
+        survivor: &RecordId,
+        pairs: &mut BTreeMap<i64, Work>,
+    ) -> EngineResult<bool> {
+        let sync = self.sync(id)?;
+        let mut any = false;
+        let swallowed = self.world.get(object, survivor).map(|record| record.merged.as_slice());
+        for old in swallowed.unwrap_or_default() {
+            for (number, arm) in sync.arms.iter().enumerate() {
+                if object_on(sync, arm, side) != object {
                     continue;
                 }
-                self.read(here, [old.clone()]).await?;
-                let life = self.world.get(here, &old).map(|record| &record.life);
-                if life == Some(&Life::MergedInto(to.clone())) {
-                    pairs.insert(link.id, Work::new(link, arm));
+                let link = self.link_on(id, number, side, old.as_str())?;
+                if let Some(link) = link.filter(|link| link.state == LinkState::Live)
+                    && link.arm == self.object_name(arm.right)
+                {
+                    any = true;
+                    pairs.entry(link.id).or_insert(Work::new(link, number));
                 }
             }
         }
-        Ok(())
+        Ok(any)
     }
 
     /// Records on the other side that have a match key of the record that a link moves to.

@@ -23,6 +23,8 @@ pub fn record(json: &Json, fields: &[FieldSpec], history: &[Arc<str>]) -> Option
     let properties = json.get("properties");
     let slots = fields.iter().map(|field| slot(properties, field)).collect();
     let mut record = Record::new(id, slots);
+    record.merged = merged_ids(json);
+    record.merged.retain(|old| *old != record.id);
     record.created = text(json, "createdAt").and_then(wire::instant);
     record.modified = text(json, "updatedAt").and_then(wire::instant);
     if flag(json, "archived") == Some(true) {

@@ -138,6 +138,7 @@ impl SalesNav {
             } else {
                 Life::Live
             },
+            merged: Vec::new(),
             associations: Default::default(),
             history: Default::default(),
         })
