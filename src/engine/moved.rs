@@ -79,6 +79,8 @@ impl Session<'_> {
             let Some(here) = sync.arms.get(*arm).map(|at| object_on(sync, at, *side)) else { continue };
             self.read(here, [to.clone()]).await?;
             self.bring_swallowed(id, *side, here, to, pairs)?;
+            let swallowed = self.world.get(here, to).map(|record| record.merged.clone());
+            self.read(here, swallowed.unwrap_or_default()).await?;
         }
         Ok(())
     }
