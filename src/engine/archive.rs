@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::draft::Draft;
 use super::error::EngineResult;
 use super::execute::{ARCHIVE, Again, Batches};
-use super::ops::{Op, OpKind, Ref};
+use super::ops::{Op, OpKind};
 use super::report::{Failure, RunReport};
 use super::session::Session;
 use crate::connect::remote::{FieldSpec, Reply, Request};
@@ -84,11 +84,11 @@ impl Session<'_> {
         draft: &mut Draft,
         report: &mut RunReport,
     ) -> EngineResult<Vec<Op>> {
-        let ids: Vec<&RecordId> = ops.iter().filter_map(known).collect();
+        let ids: Vec<&RecordId> = ops.iter().filter_map(|op| op.record.known()).collect();
         let clinging = self.clinging(object, &ids).await?;
         let mut free = Vec::new();
         for op in ops {
-            let Some(others) = known(op).and_then(|id| clinging.get(id)) else {
+            let Some(others) = op.record.known().and_then(|id| clinging.get(id)) else {
                 free.push(op.clone());
                 continue;
             };
@@ -98,7 +98,7 @@ impl Session<'_> {
                 sync: self.sync(op.sync)?.name.clone(),
                 system: self.system_name(object).to_owned(),
                 object: self.object_name(object).to_owned(),
-                record: known(op).map(ToString::to_string).unwrap_or_default(),
+                record: op.record.known().map(ToString::to_string).unwrap_or_default(),
                 source: origin.as_ref().map(|(_, id)| id.to_string()).unwrap_or_default(),
                 code: "still-needed".to_owned(),
                 message: format!("{} would be deleted with it", others.join(", ")),
@@ -185,13 +185,6 @@ impl Session<'_> {
             }
         }
         found
-    }
-}
-
-fn known(op: &Op) -> Option<&RecordId> {
-    match &op.record {
-        Ref::Known(id) => Some(id),
-        Ref::New { .. } => None,
     }
 }
 

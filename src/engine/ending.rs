@@ -29,8 +29,7 @@ impl Session<'_> {
             return self.end(work, LinkState::Tombstone, "deleted");
         }
         let stays_id = RecordId::new(stays.as_str());
-        let is_gone = self.world.is_missing(other, &stays_id)
-            || self.world.get(other, &stays_id).is_some_and(|found| found.life == Life::Deleted);
+        let is_gone = self.world.is_missing(other, &stays_id) || self.world.is_gone(other, &stays_id);
         if archive && !is_gone {
             draft.ops.push(Op {
                 kind: OpKind::Archive,

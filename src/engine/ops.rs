@@ -23,6 +23,14 @@ pub const AT_SERVER: &str = "at_server";
 const MARK: &str = "new:";
 
 impl Ref {
+    /// The id of a record that is there.
+    pub fn known(&self) -> Option<&RecordId> {
+        match self {
+            Ref::Known(id) => Some(id),
+            Ref::New { .. } => None,
+        }
+    }
+
     /// The reference as a value of a lookup field; a record to be made is named by where it comes from.
     pub fn text(&self) -> String {
         match self {

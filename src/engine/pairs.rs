@@ -88,9 +88,7 @@ impl Session<'_> {
             if self.unsettled.contains(&(object, record.clone())) {
                 return Ok(None);
             }
-            let gone = self.world.deleted.contains(&(object, record.clone()))
-                || self.world.get(object, record).is_some_and(|found| found.life == Life::Deleted);
-            if gone {
+            if self.world.is_gone(object, record) {
                 self.deleted(id, work, side, draft)?;
                 return Ok(None);
             }

@@ -245,6 +245,11 @@ impl Session<'_> {
             Side::Right => self.far(ends, Side::Right, &step.left_id)?,
         };
         let Some(other) = other else { return Ok(()) };
+        // What is deleted there is nothing to be associated with.
+        let gone = |(far, id): (ObjectId, &RecordId)| self.world.is_gone(far, id);
+        if step.add && self.far_object(ends, step.side).zip(other.known()).is_some_and(gone) {
+            return Ok(());
+        }
         let (record, source, stamp, source_stamp) = match step.side {
             Side::Left => (&ends.left, &ends.right, ends.stamps.0, ends.stamps.1),
             Side::Right => (&ends.right, &ends.left, ends.stamps.1, ends.stamps.0),

@@ -11,7 +11,7 @@ use super::session::{Session, object_on};
 use super::world::named;
 use crate::connect::remote::{FieldSpec, Reply, Request};
 use crate::plan::ir::ObjectId;
-use crate::record::{Record, RecordId};
+use crate::record::{Life, Record, RecordId};
 use crate::schema::SystemKind;
 use crate::state::{Intent, RunRow};
 use crate::value::{Millis, Value};
@@ -165,6 +165,10 @@ impl Session<'_> {
     fn is_silent(&self, op: &Op) -> EngineResult<bool> {
         let Some(id) = self.resolve(&op.record)? else { return Ok(false) };
         let Some(record) = self.world.get(op.object, &id) else { return Ok(false) };
+        // Of one that is not there any more no answer will tell.
+        if record.life != Life::Live {
+            return Ok(false);
+        }
         let stamp = self.plan().object(op.object).and_then(|object| object.op_stamp);
         let no_stamp = stamp.is_some_and(|field| record.slot(field.index()).is_none());
         Ok(no_stamp || !self.shows(op, Some(record)))

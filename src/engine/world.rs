@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::error::{EngineError, EngineResult};
 use crate::connect::remote::{FieldSpec, Identity, Remote, Reply, Request};
 use crate::plan::ir::{ObjectId, SyncPlan, SystemId};
-use crate::record::{Record, RecordId};
+use crate::record::{Life, Record, RecordId};
 use crate::schema::SystemKind;
 use crate::schema::model::Owner;
 use crate::state::{Spill, StateResult};
@@ -130,6 +130,12 @@ impl World {
     pub fn associated(&self, object: ObjectId, key: &str) -> BTreeSet<RecordId> {
         let all = self.of(object).filter_map(|record| record.associations.get(key));
         all.flatten().map(|association| association.to.clone()).collect()
+    }
+
+    /// Whether there is evidence that a record was deleted.
+    pub fn is_gone(&self, object: ObjectId, id: &RecordId) -> bool {
+        self.deleted.contains(&(object, id.clone()))
+            || self.get(object, id).is_some_and(|record| record.life == Life::Deleted)
     }
 
     pub fn is_missing(&self, object: ObjectId, id: &RecordId) -> bool {
