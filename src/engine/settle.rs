@@ -250,7 +250,9 @@ impl Session<'_> {
         } else {
             self.read(op.object, [id.clone()]).await?;
         }
-        let Some(record) = self.world.get(op.object, &id).cloned() else { return Ok(None) };
+        // What was merged away or deleted does not tell any more.
+        let found = self.world.get(op.object, &id).filter(|record| record.life == Life::Live);
+        let Some(record) = found.cloned() else { return Ok(None) };
         let stamped = self.op_stamp(op.object, &record) == Some(Some(intent.op.as_str()));
         let server_issue = self.issued_there(intent, op)?.plus(-2_000);
         // Overwritten since: the history still shows that ours was there.

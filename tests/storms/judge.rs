@@ -30,7 +30,7 @@ pub fn judge(sim: &Sim<Crms>) -> Result<(), String> {
             }
             let id = done.gone.get(&(at, thing.clone()));
             let known = id.is_some_and(|id| !sim.store.links_with(id).unwrap().is_empty());
-            if count > 0 && known {
+            if count > 0 && known && !done.mixed.contains(thing) {
                 return Err(format!("{thing} was deleted at {at} and is there again"));
             }
             // An account follows its company; nothing else goes by itself.
