@@ -110,6 +110,10 @@ impl Session<'_> {
         }
         self.read_pairs(id, &pairs).await?;
         if self.follow_moves(id, &mut pairs, draft).await? {
+            // What a record became may be the counterpart of one that seemed to have none.
+            for (arm, side, record) in std::mem::take(&mut makers) {
+                self.unlinked(id, arm, side, record, &mut pairs, &mut makers, draft).await?;
+            }
             self.read_pairs(id, &pairs).await?;
         }
         self.read_associated(id).await?;

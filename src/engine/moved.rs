@@ -78,6 +78,7 @@ impl Session<'_> {
             let sync = self.sync(id)?;
             let Some(here) = sync.arms.get(*arm).map(|at| object_on(sync, at, *side)) else { continue };
             self.read(here, [to.clone()]).await?;
+            self.keep_keys(id, (*side == Side::Right).then_some(*arm), *side, here, to)?;
             self.bring_swallowed(id, *side, here, to, pairs)?;
             let swallowed = self.world.get(here, to).map(|record| record.merged.clone());
             self.read(here, swallowed.unwrap_or_default()).await?;

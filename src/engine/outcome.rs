@@ -11,7 +11,7 @@ use super::landed::Landed;
 use super::ops::{Op, OpKind, Ref};
 use super::report::{Failure, RunReport};
 use super::session::Session;
-use crate::connect::remote::{CallError, ErrorClass, Outcome};
+use crate::connect::remote::{CallError, ErrorClass, Outcome, Refusal};
 use crate::plan::ir::ObjectId;
 use crate::record::RecordId;
 use crate::schema::SystemKind;
@@ -225,11 +225,16 @@ impl Session<'_> {
             again.extend(self.origin(&item.op)?);
             return Ok(());
         }
-        self.failed(item, "exists", message, draft, report)
+        let (code, message) = ("exists".to_owned(), message.to_owned());
+        self.refused(
+            item,
+            &Refusal { code, message: message.clone(), fields: Vec::new(), retryable: false },
+        )?;
+        self.failed(item, "exists", &message, draft, report)
     }
 
     /// Remembers the refusal, and leaves the record alone for a while.
-    fn refused(&self, item: &Sending, refusal: &crate::connect::remote::Refusal) -> EngineResult<()> {
+    fn refused(&self, item: &Sending, refusal: &Refusal) -> EngineResult<()> {
         let Some((object, id)) = self.origin(&item.op)? else { return Ok(()) };
         let (system, name) = (self.system_name(object), self.object_name(object));
         let now = self.now();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use crate::people::{Crms, FIELDS, KINDS, Kind, ORG, PORTAL, Row};
+use crate::people::{Crms, Done, FIELDS, KINDS, Kind, ORG, PORTAL, Row};
 use crate::rough::Sim;
 
 pub fn judge(sim: &Sim<Crms>) -> Result<(), String> {
@@ -35,7 +35,8 @@ pub fn judge(sim: &Sim<Crms>) -> Result<(), String> {
             }
             // An account follows its company; nothing else goes by itself.
             let follows = at == ORG && *kind == Kind::Company && gone(PORTAL);
-            if count == 0 && !gone(at) && !follows && !gone(1 - at) {
+            let settled = !done.mixed.contains(thing) && !done.doomed.contains(thing);
+            if count == 0 && settled && !gone(at) && !follows && !gone(1 - at) {
                 return Err(format!("{thing} is missing at {at}"));
             }
         }
@@ -48,7 +49,7 @@ pub fn judge(sim: &Sim<Crms>) -> Result<(), String> {
         }
         associated(here, there, &all, &done.gone, &done.mixed)?;
     }
-    kept(sim, &all, &done.gone)?;
+    kept(sim, &all, &done)?;
     let told = sim.lost();
     for edit in done.edits.iter().filter(|edit| !edit.replaced) {
         let thing = &edit.thing;
@@ -69,18 +70,15 @@ pub fn judge(sim: &Sim<Crms>) -> Result<(), String> {
 }
 
 /// Of two records that were linked none is gone unless somebody deleted it there.
-fn kept(
-    sim: &Sim<Crms>,
-    all: &[BTreeMap<Kind, Vec<Row>>; 2],
-    gone: &BTreeMap<(usize, String), String>,
-) -> Result<(), String> {
+fn kept(sim: &Sim<Crms>, all: &[BTreeMap<Kind, Vec<Row>>; 2], done: &Done) -> Result<(), String> {
     for (sync, kind) in [("companies", Kind::Company), ("people", Kind::Person)] {
         for link in sim.store.links(sync).unwrap() {
             let found = |at: usize, id: &str| all[at][&kind].iter().find(|row| row.id == id);
             let (here, there) = (found(PORTAL, &link.left), found(ORG, &link.right));
             for (at, stays, goes) in [(ORG, here, there), (PORTAL, there, here)] {
                 let Some(stays) = stays.filter(|_| goes.is_none()) else { continue };
-                if !gone.contains_key(&(at, stays.thing.clone())) {
+                let excused = done.doomed.contains(&stays.thing) || done.mixed.contains(&stays.thing);
+                if !excused && !done.gone.contains_key(&(at, stays.thing.clone())) {
                     return Err(format!(
                         "{} is gone at {at}, and nobody deleted it there ({link:?})",
                         stays.thing

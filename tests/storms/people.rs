@@ -49,6 +49,8 @@ pub struct Done {
     pub things: BTreeMap<String, Kind>,
     /// The records of things that somebody deleted or merged away, by the CRM in which they did.
     pub gone: BTreeMap<(usize, String), String>,
+    /// People who were moved to an account that follows a deletion of its company.
+    pub doomed: BTreeSet<String>,
     /// Things that were merged into another one or took one in: their fields are a mixture.
     pub mixed: BTreeSet<String>,
 }
@@ -191,6 +193,10 @@ impl Crms {
         let Some(company) = weather.chance.pick(&companies) else { return };
         weather.say(format!("somebody moves {} at {at} to {}", person.thing, company.thing));
         if at == ORG {
+            // The account may be on its way into the recycle bin at this moment, with everybody in it.
+            if weather.rough && self.done.borrow().gone.contains_key(&(PORTAL, company.thing.clone())) {
+                self.done.borrow_mut().doomed.insert(person.thing.clone());
+            }
             let fields = json!({ "AccountId": company.id });
             self.person(at, "edit", json!({ "object": "Contact", "id": person.id, "fields": fields }));
             return;

@@ -254,16 +254,6 @@ impl<P: People + 'static> Sim<P> {
             Some(Err(error)) => format!("--- failed: {error}"),
         };
         self.weather.borrow_mut().say(told);
-        if std::env::var("DBG").is_ok() {
-            for sync in ["companies", "people"] {
-                for link in self.store.links(sync).unwrap() {
-                    self.weather.borrow_mut().say(format!(
-                        "      {} {}-{} {:?} {}",
-                        link.id, link.left, link.right, link.state, link.reason
-                    ));
-                }
-            }
-        }
         ended.is_some()
     }
 
