@@ -80,8 +80,14 @@ impl Session<'_> {
             self.read(here, [to.clone()]).await?;
             self.keep_keys(id, (*side == Side::Right).then_some(*arm), *side, here, to)?;
             self.bring_swallowed(id, *side, here, to, pairs)?;
-            let swallowed = self.world.get(here, to).map(|record| record.merged.clone());
-            self.read(here, swallowed.unwrap_or_default()).await?;
+            let swallowed = self.world.get(here, to).map(|record| record.merged.clone()).unwrap_or_default();
+            // One that was read before the merge is not there any more.
+            for old in &swallowed {
+                if self.world.get(here, old).is_some_and(|record| record.life == Life::Live) {
+                    self.world.forget(here, old)?;
+                }
+            }
+            self.read(here, swallowed).await?;
         }
         Ok(())
     }
