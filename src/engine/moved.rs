@@ -81,9 +81,10 @@ impl Session<'_> {
             self.keep_keys(id, (*side == Side::Right).then_some(*arm), *side, here, to)?;
             self.bring_swallowed(id, *side, here, to, pairs)?;
             let swallowed = self.world.get(here, to).map(|record| record.merged.clone()).unwrap_or_default();
-            // One that was read before the merge is not there any more.
+            // One that was read before the merge, in this portion or an earlier one, is not there any more.
             for old in &swallowed {
-                if self.world.get(here, old).is_some_and(|record| record.life == Life::Live) {
+                let known = self.world.get(here, old).map(|record| &record.life);
+                if !matches!(known, Some(Life::MergedInto(_))) {
                     self.world.forget(here, old)?;
                 }
             }
