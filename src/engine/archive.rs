@@ -3,7 +3,7 @@
 //! Salesforce deletes the contacts and opportunities of an account along with it. So what moves to another account, or
 //! away from this one, moves first; and what still hangs on a record keeps it from being archived.
 //!
-//! Invariant: no record of a link goes because another one does.
+//! Invariant: of the objects of the plan no record goes because another one does.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,17 +16,14 @@ use super::ops::{Op, OpKind};
 use super::report::{Failure, RunReport};
 use super::session::Session;
 use crate::connect::remote::{FieldSpec, Reply, Request};
-use crate::plan::ir::{AssociationEnd, ObjectId, Side, SyncId};
+use crate::plan::ir::{AssociationEnd, ObjectId, SyncId};
 use crate::record::{Record, RecordId};
 use crate::schema::{FieldType, SystemKind};
-use crate::state::LinkState;
 use crate::value::Value;
 
-/// A lookup field by which records of a sync hang on those of another one, in one CRM.
+/// A lookup field by which records of an object hang on those of another one, in one CRM.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Lookup {
-    sync: SyncId,
-    arm: usize,
-    side: Side,
     object: ObjectId,
     field: Arc<str>,
 }
@@ -76,7 +73,7 @@ impl Session<'_> {
         Ok(finished)
     }
 
-    /// Those whose record nothing hangs on that is linked; the others wait, and it is said why.
+    /// Those whose record nothing hangs on; the others wait, and it is said why.
     async fn free_of_others(
         &self,
         object: ObjectId,
@@ -85,7 +82,15 @@ impl Session<'_> {
         report: &mut RunReport,
     ) -> EngineResult<Vec<Op>> {
         let ids: Vec<&RecordId> = ops.iter().filter_map(|op| op.record.known()).collect();
-        let clinging = self.clinging(object, &ids).await?;
+        let mut clinging = self.clinging(object, &ids).await?;
+        // A request that may still land may hang something on the record.
+        for open in self.store().open_intents()? {
+            let text = open.intent.payload.to_string();
+            for id in ids.iter().filter(|id| text.contains(&format!("\"{id}\""))) {
+                let what = format!("{} {}", open.intent.object, open.intent.record);
+                clinging.entry((*id).clone()).or_default().push(what);
+            }
+        }
         let mut free = Vec::new();
         for op in ops {
             let Some(others) = op.record.known().and_then(|id| clinging.get(id)) else {
@@ -108,7 +113,7 @@ impl Session<'_> {
         Ok(free)
     }
 
-    /// Linked records that a CRM would delete along with these, by the record that they hang on.
+    /// Records that a CRM would delete along with these, by the record that they hang on.
     async fn clinging(
         &self,
         object: ObjectId,
@@ -129,13 +134,11 @@ impl Session<'_> {
             let Reply::Records { records, .. } = remote.call(request).await? else { continue };
             let ids: BTreeSet<&str> = ids.iter().map(|id| id.as_str()).collect();
             for record in records {
-                let parent = parent(&record).filter(|id| ids.contains(id)).map(RecordId::new);
-                let link = self.link_on(lookup.sync, lookup.arm, lookup.side, record.id.as_str())?;
-                if let Some(parent) = parent
-                    && link.is_some_and(|link| link.state == LinkState::Live)
-                {
-                    let name = format!("{} {}", self.object_name(lookup.object), record.id);
-                    clinging.entry(parent).or_default().push(name);
+                let name = format!("{} {}", self.object_name(lookup.object), record.id);
+                // Of one whose answer leaves out where it hangs nobody knows which of them it is.
+                let hangs = |id: &&str| parent(&record).is_none_or(|parent| parent == *id);
+                for id in ids.iter().copied().filter(hangs) {
+                    clinging.entry(RecordId::new(id)).or_default().push(name.clone());
                 }
             }
         }
@@ -148,37 +151,25 @@ impl Session<'_> {
     }
 
     /// Lookups of the plan to records of an object whose CRM deletes what hangs on them.
-    fn lookups_to(&self, object: ObjectId) -> Vec<Lookup> {
-        let mut found = Vec::new();
+    fn lookups_to(&self, object: ObjectId) -> BTreeSet<Lookup> {
+        let mut found = BTreeSet::new();
         let keeps = self.shape(object).is_ok_and(|shape| shape.kind != SystemKind::Salesforce);
         if keeps || self.ablation().archive_unasked {
             return found;
         }
-        let syncs = (0..).map(SyncId).zip(&self.plan().syncs);
-        for (id, sync) in syncs {
-            for (number, arm) in sync.arms.iter().enumerate() {
+        for sync in &self.plan().syncs {
+            for arm in &sync.arms {
                 for association in &arm.associations {
                     let Some(through) = self.plan().sync(association.through) else { continue };
                     let ends = [
-                        (Side::Left, sync.left, &association.left, through.left == object),
-                        (
-                            Side::Right,
-                            arm.right,
-                            &association.right,
-                            through.arms.iter().any(|arm| arm.right == object),
-                        ),
+                        (sync.left, &association.left, through.left == object),
+                        (arm.right, &association.right, through.arms.iter().any(|arm| arm.right == object)),
                     ];
-                    for (side, from, end, leads_there) in ends {
+                    for (from, end, leads_there) in ends {
                         let AssociationEnd::Lookup(field) = end else { continue };
                         let Some(name) = self.plan().field_name(from, Some(*field)) else { continue };
                         if leads_there {
-                            found.push(Lookup {
-                                sync: id,
-                                arm: number,
-                                side,
-                                object: from,
-                                field: name.into(),
-                            });
+                            found.insert(Lookup { object: from, field: name.into() });
                         }
                     }
                 }

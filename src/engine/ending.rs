@@ -9,6 +9,7 @@ use super::session::{Session, object_on};
 use crate::interp::FilterOutcome;
 use crate::plan::ir::{Delete, Leave, Side, SyncId};
 use crate::record::{Life, Record, RecordId};
+use crate::state::links::LEFT;
 use crate::state::{LEFT_FILTER, LinkState};
 
 impl Session<'_> {
@@ -81,7 +82,12 @@ impl Session<'_> {
             }
         }
         if work.away {
-            self.store().put_link(&work.link)?;
+            let (link, now) = (&work.link, self.now());
+            self.store().put_link(link)?;
+            // Who is to be associated with one of them has waited for the link.
+            let mut woken = self.woken.borrow_mut();
+            woken.extend(self.store().wake(&link.sync, LEFT, &link.left, now)?);
+            woken.extend(self.store().wake(&link.sync, &link.arm, &link.right, now)?);
         }
         Ok(false)
     }

@@ -167,18 +167,17 @@ fn agree(
     Ok(())
 }
 
-/// An account whose company was deleted is deleted too, unless contacts that stand on both sides hang on it.
+/// An account whose company was deleted is deleted too, unless contacts hang on it.
 fn deletions(sim: &Sim, world: &World) -> Result<(), String> {
     let archived = |object: usize, id: &str| world.crm.tables[object].rows[id].archived.is_some();
-    let people: BTreeSet<String> =
-        sim.store().links("people").unwrap().into_iter().map(|link| link.right).collect();
     for link in sim.store().links("companies").unwrap() {
-        if !archived(COMPANY, &link.left) || archived(ACCOUNT, &link.right) {
+        // A link that had ended when the company left the filter asks for nothing.
+        let ended = sim.variant.unlinks && world.outside.contains_key(&link.left);
+        if !archived(COMPANY, &link.left) || archived(ACCOUNT, &link.right) || ended {
             continue;
         }
         let contacts = world.crm.tables[CONTACT].rows.iter();
-        let mut hang = contacts
-            .filter(|(id, row)| row.archived.is_none() && row.value(3) == link.right && people.contains(*id));
+        let mut hang = contacts.filter(|(_, row)| row.archived.is_none() && row.value(3) == link.right);
         if hang.next().is_none() {
             return Err(format!(
                 "I9 {} was deleted, and {} was not ({:?})",
@@ -214,7 +213,11 @@ fn associations(sim: &Sim, world: &World) -> Result<(), String> {
         {
             continue;
         }
+        // A company that is deleted takes nobody in.
         let there: BTreeSet<&String> = companies.get(account).into_iter().collect();
+        if there.iter().any(|id| !live(COMPANY, id)) {
+            continue;
+        }
         let unlinked = here.iter().any(|id| !companies.values().any(|left| left == *id))
             || !account.is_empty() && there.is_empty();
         if here != there && !unlinked {
