@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::draft::Draft;
 use super::error::EngineResult;
 use super::execute::{ARCHIVE, ASSOCIATE, ASSOCIATIONS, CREATE, LARGE_BATCH, MANY_CREATES, UPDATE, stage};
-use super::ops::{Op, OpKind, Ref};
+use super::ops::{Op, OpKind};
 use super::session::Session;
 use crate::connect::remote::AssociateAction;
 use crate::merge::Action;
@@ -96,10 +96,7 @@ impl Session<'_> {
             sync: sync.name.clone(),
             system: system.to_owned(),
             object: object.to_owned(),
-            record: match &op.record {
-                Ref::Known(id) => Some(id.to_string()),
-                Ref::New { .. } => None,
-            },
+            record: op.record.known().map(ToString::to_string),
             link: (op.link != 0).then(|| op.link.to_string()),
             action: match op.kind {
                 OpKind::Create => Action::Create,

@@ -151,12 +151,8 @@ impl Session<'_> {
         let stale = self.refresh_stamps(object, ops).await?;
         let mut sending = Vec::new();
         for op in ops {
-            let known = match &op.record {
-                Ref::Known(id) => Some(id.clone()),
-                Ref::New { .. } => None,
-            };
-            if let Some(id) = known.filter(|id| stale.contains(id)) {
-                again.insert((object, id));
+            if let Some(id) = op.record.known().filter(|id| stale.contains(id)) {
+                again.insert((object, id.clone()));
                 continue;
             }
             match self.resolved(op, late)? {

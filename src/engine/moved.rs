@@ -36,44 +36,61 @@ impl Session<'_> {
         pairs: &mut BTreeMap<i64, Work>,
         draft: &mut Draft,
     ) -> EngineResult<bool> {
-        self.bring_rivals(id, pairs).await?;
-        let mut moved = false;
-        let mut numbers = Vec::new();
-        for (number, work) in pairs.iter() {
-            if let Some(step) = self.steps(id, work)?.first() {
-                numbers.push((Reverse(self.resemblance(id, work, step)?), *number));
+        let moves = self.moves(id, pairs)?;
+        if moves.is_empty() {
+            return Ok(false);
+        }
+        self.bring_rivals(id, moves, pairs).await?;
+        let mut moves = Vec::new();
+        for (number, steps) in self.moves(id, pairs)? {
+            if let (Some(work), Some(step)) = (pairs.get(&number), steps.first()) {
+                moves.push((Reverse(self.resemblance(id, work, step)?), number, steps));
             }
         }
-        numbers.sort_unstable();
-        for (_, number) in numbers {
+        moves.sort_unstable_by_key(|(resemblance, number, _)| (*resemblance, *number));
+        for (_, number, steps) in moves {
             let Some(work) = pairs.get_mut(&number) else { continue };
-            moved = true;
-            let mut lives = true;
             // Where both records went somewhere, and one of them to another pair, the pair ends before the other one moves.
-            for step in self.steps(id, work)? {
-                if lives && let Some(detail) = self.taken(id, work, &step)? {
-                    self.close(id, work, &step, &detail, draft)?;
-                    lives = false;
+            let mut taken = None;
+            for step in &steps {
+                if taken.is_none() {
+                    taken = self.taken(id, work, step)?.map(|detail| (step, detail));
                 }
             }
-            for step in if lives { self.steps(id, work)? } else { Vec::new() } {
-                self.move_link(id, work, &step, draft)?;
-            }
-            if !lives {
+            if let Some((step, detail)) = taken {
+                self.close(id, work, step, &detail, draft)?;
                 pairs.remove(&number);
+                continue;
+            }
+            for step in &steps {
+                self.move_link(id, work, step, draft)?;
             }
         }
-        Ok(moved)
+        Ok(true)
+    }
+
+    /// Pairs of which a record lives on elsewhere, and where.
+    fn moves(&self, id: SyncId, pairs: &BTreeMap<i64, Work>) -> EngineResult<Vec<(i64, Vec<Move>)>> {
+        let mut moves = Vec::new();
+        for (number, work) in pairs {
+            let steps = self.steps(id, work)?;
+            if !steps.is_empty() {
+                moves.push((*number, steps));
+            }
+        }
+        Ok(moves)
     }
 
     /// HubSpot gives what two records were merged into an id of its own, and does not say whose values it has. The pair
     /// of the other record has to have its say too.
-    async fn bring_rivals(&mut self, id: SyncId, pairs: &mut BTreeMap<i64, Work>) -> EngineResult<()> {
-        let mut merged = Vec::new();
-        for work in pairs.values() {
-            merged.extend(self.steps(id, work)?.into_iter().filter(|step| step.why == "merged"));
-        }
-        for step in merged {
+    async fn bring_rivals(
+        &mut self,
+        id: SyncId,
+        moves: Vec<(i64, Vec<Move>)>,
+        pairs: &mut BTreeMap<i64, Work>,
+    ) -> EngineResult<()> {
+        let steps = moves.into_iter().flat_map(|(_, steps)| steps);
+        for step in steps.filter(|step| step.why == "merged") {
             let Move { side, arm, to, .. } = &step;
             let sync = self.sync(id)?;
             let Some(here) = sync.arms.get(*arm).map(|at| object_on(sync, at, *side)) else { continue };

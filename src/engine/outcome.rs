@@ -226,11 +226,9 @@ impl Session<'_> {
             return Ok(());
         }
         let (code, message) = ("exists".to_owned(), message.to_owned());
-        self.refused(
-            item,
-            &Refusal { code, message: message.clone(), fields: Vec::new(), retryable: false },
-        )?;
-        self.failed(item, "exists", &message, draft, report)
+        let refusal = Refusal { code, message, fields: Vec::new(), retryable: false };
+        self.refused(item, &refusal)?;
+        self.failed(item, &refusal.code, &refusal.message, draft, report)
     }
 
     /// Remembers the refusal, and leaves the record alone for a while.

@@ -80,10 +80,7 @@ impl Session<'_> {
     }
 
     fn record(&self, object: ObjectId, at: &Ref) -> Option<&Record> {
-        match at {
-            Ref::Known(id) => self.world.get(object, id),
-            Ref::New { .. } => None,
-        }
+        self.world.get(object, at.known()?)
     }
 
     /// Ids at the far end of an association of a record; `None` = the answer did not say.

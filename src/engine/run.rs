@@ -99,15 +99,14 @@ async fn cycle(
     session.fetch().await?;
     if approved.is_none() && session.is_large()? {
         session.in_portions(report).await?;
-        let archived = session.archive_last(report).await?;
-        return finish(session, archived.into_iter(), &BTreeSet::new());
+    } else {
+        let dirty = session.narrowed(session.due()?).await?;
+        let all = dirty.clone();
+        let groups = session.groups.clone();
+        let worked = work_off(session, &groups, dirty, Gate::Shut(approved), report).await?;
+        let done = records(&all).filter(|record| !worked.unfinished.contains(record));
+        finish(session, done, &worked.unfinished)?;
     }
-    let dirty = session.narrowed(session.due()?).await?;
-    let all = dirty.clone();
-    let groups = session.groups.clone();
-    let worked = work_off(session, &groups, dirty, Gate::Shut(approved), report).await?;
-    let done = records(&all).filter(|record| !worked.unfinished.contains(record));
-    finish(session, done, &worked.unfinished)?;
     let archived = session.archive_last(report).await?;
     finish(session, archived.into_iter(), &BTreeSet::new())
 }
@@ -187,10 +186,7 @@ pub(super) async fn work_off(
 
 /// Known records that an operation is about.
 fn touched(session: &Session<'_>, op: &Op) -> Vec<(ObjectId, RecordId)> {
-    let known = |object: ObjectId, at: &Ref| match at {
-        Ref::Known(id) => Some((object, id.clone())),
-        Ref::New { .. } => None,
-    };
+    let known = |object: ObjectId, at: &Ref| at.known().map(|id| (object, id.clone()));
     let source = session.sync(op.sync).ok().and_then(|sync| {
         let arm = sync.arms.get(op.arm)?;
         known(op.from.unwrap_or_else(|| object_on(sync, arm, op.side.other())), &op.source)

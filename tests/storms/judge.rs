@@ -22,7 +22,7 @@ pub fn judge(sim: &Sim<Crms>) -> Result<(), String> {
         all[at][&kind].iter().filter(|row| row.thing == thing).collect()
     };
     for (thing, kind) in &done.things {
-        let gone = |at: usize| done.gone.contains_key(&(at, thing.clone()));
+        let gone = |at: usize| done.is_gone(at, thing);
         for at in [PORTAL, ORG] {
             let count = of(at, *kind, thing).len();
             if count > 1 {
@@ -47,14 +47,13 @@ pub fn judge(sim: &Sim<Crms>) -> Result<(), String> {
         if here.values != there.values {
             return Err(format!("{thing} is {:?} and {:?}", here.values, there.values));
         }
-        associated(here, there, &all, &done.gone, &done.mixed)?;
+        associated(here, there, &all, &done)?;
     }
     kept(sim, &all, &done)?;
     let told = sim.lost();
     for edit in done.edits.iter().filter(|edit| !edit.replaced) {
         let thing = &edit.thing;
-        let is_gone = [PORTAL, ORG].into_iter().any(|at| done.gone.contains_key(&(at, thing.clone())));
-        if is_gone || done.mixed.contains(thing) {
+        if !done.is_as_it_was(thing) {
             continue;
         }
         let kind = done.things[thing];
@@ -78,7 +77,7 @@ fn kept(sim: &Sim<Crms>, all: &[BTreeMap<Kind, Vec<Row>>; 2], done: &Done) -> Re
             for (at, stays, goes) in [(ORG, here, there), (PORTAL, there, here)] {
                 let Some(stays) = stays.filter(|_| goes.is_none()) else { continue };
                 let excused = done.doomed.contains(&stays.thing) || done.mixed.contains(&stays.thing);
-                if !excused && !done.gone.contains_key(&(at, stays.thing.clone())) {
+                if !excused && !done.is_gone(at, &stays.thing) {
                     return Err(format!(
                         "{} is gone at {at}, and nobody deleted it there ({link:?})",
                         stays.thing
@@ -95,20 +94,14 @@ fn associated(
     here: &Row,
     there: &Row,
     all: &[BTreeMap<Kind, Vec<Row>>; 2],
-    gone: &BTreeMap<(usize, String), String>,
-    mixed: &BTreeSet<String>,
+    done: &Done,
 ) -> Result<(), String> {
     let name = |at: usize, row: &Row| -> Option<String> {
         let id = row.company.as_ref()?;
         all[at][&Kind::Company].iter().find(|company| company.id == *id).map(|company| company.thing.clone())
     };
     let (one, other) = (name(PORTAL, here), name(ORG, there));
-    let settled = |thing: &Option<String>| {
-        thing.as_ref().is_none_or(|thing| {
-            !mixed.contains(thing)
-                && [PORTAL, ORG].into_iter().all(|at| !gone.contains_key(&(at, thing.clone())))
-        })
-    };
+    let settled = |thing: &Option<String>| thing.as_ref().is_none_or(|thing| done.is_as_it_was(thing));
     if one != other && settled(&one) && settled(&other) {
         return Err(format!("{} is at {one:?} and at {other:?}", here.thing));
     }

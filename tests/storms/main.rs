@@ -21,7 +21,6 @@ use std::path::Path;
 use std::rc::Rc;
 
 use twinmap::check::check_program;
-use twinmap::engine::Ablation;
 use twinmap::plan::ir::SyncPlan;
 use twinmap::plan::{Origin, lower};
 use twinmap::resolve::Schemas;
@@ -89,7 +88,7 @@ fn plan() -> SyncPlan {
 }
 
 /// What a seed comes to: why it fails, and its story.
-fn told(seed: u64, plan: &SyncPlan, ablation: Ablation) -> Result<(), (String, String)> {
+fn told(seed: u64, plan: &SyncPlan) -> Result<(), (String, String)> {
     let clock = SimClock::starting_at(START);
     let size = Size { companies: 0, contacts: 0, deals: 0 };
     let sandbox = Sandbox::new(1, size, clock.clone());
@@ -97,8 +96,7 @@ fn told(seed: u64, plan: &SyncPlan, ablation: Ablation) -> Result<(), (String, S
         Crm::new(&sandbox.hubspot, &clock, &sandbox.hubspot_token),
         Crm::new(&sandbox.salesforce, &clock, &sandbox.salesforce_token),
     ];
-    let (weather, mut options) = Weather::new(seed, &clock);
-    options.ablation = ablation;
+    let (weather, options) = Weather::new(seed, &clock);
     let sim = Sim {
         weather: Rc::new(RefCell::new(weather)),
         people: Rc::new(Crms::new(all)),
@@ -121,6 +119,6 @@ fn no_storm_over_records_that_come_and_go_loses_or_doubles_anything() {
     let (first, seeds) = (number("TWINMAP_FIRST").unwrap_or(1), number("TWINMAP_SEEDS").unwrap_or(60));
     let plan = plan();
     let failed: Vec<(String, String)> =
-        (first..first + seeds).filter_map(|seed| told(seed, &plan, Ablation::default()).err()).collect();
+        (first..first + seeds).filter_map(|seed| told(seed, &plan).err()).collect();
     all_pass(seeds, &failed);
 }

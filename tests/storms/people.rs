@@ -55,6 +55,17 @@ pub struct Done {
     pub mixed: BTreeSet<String>,
 }
 
+impl Done {
+    pub fn is_gone(&self, at: usize, thing: &str) -> bool {
+        self.gone.contains_key(&(at, thing.to_owned()))
+    }
+
+    /// Nobody deleted it anywhere, or merged it with another one.
+    pub fn is_as_it_was(&self, thing: &str) -> bool {
+        !self.mixed.contains(thing) && [PORTAL, ORG].into_iter().all(|at| !self.is_gone(at, thing))
+    }
+}
+
 pub struct Crms {
     all: [Crm; 2],
     pub done: RefCell<Done>,
@@ -194,7 +205,7 @@ impl Crms {
         weather.say(format!("somebody moves {} at {at} to {}", person.thing, company.thing));
         if at == ORG {
             // The account may be on its way into the recycle bin at this moment, with everybody in it.
-            if weather.rough && self.done.borrow().gone.contains_key(&(PORTAL, company.thing.clone())) {
+            if weather.rough && self.done.borrow().is_gone(PORTAL, &company.thing) {
                 self.done.borrow_mut().doomed.insert(person.thing.clone());
             }
             let fields = json!({ "AccountId": company.id });
