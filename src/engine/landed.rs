@@ -37,7 +37,7 @@ impl Session<'_> {
         if op.from.is_some() {
             return self.propagation_landed(op_id, op, id, back);
         }
-        let mut link = match self.link_for(op, id)? {
+        let mut link = match self.link_for(op, id, back)? {
             Some(link) => link,
             None => {
                 self.store().set_outcome(
@@ -186,7 +186,7 @@ impl Session<'_> {
     }
 
     /// The link of the operation; a create makes it, unless an earlier try did. `None` = the record is another's.
-    fn link_for(&self, op: &Op, id: &RecordId) -> EngineResult<Option<Link>> {
+    fn link_for(&self, op: &Op, id: &RecordId, back: Option<&Record>) -> EngineResult<Option<Link>> {
         if op.kind != OpKind::Create {
             let found = if op.link == 0 {
                 let at = self.resolve(&op.source)?;
@@ -209,6 +209,12 @@ impl Session<'_> {
             return Ok((there == id.as_str()).then_some(link));
         }
         if self.link_on(op.sync, op.arm, op.side, id.as_str())?.is_some() {
+            return Ok(None);
+        }
+        // What was made may have been merged meanwhile into a record of another pair.
+        if let Some(back) = back
+            && self.close_made(op, source, back)?
+        {
             return Ok(None);
         }
         let (left, right) = if op.side == Side::Right { (source, id) } else { (id, source) };

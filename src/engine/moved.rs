@@ -1,19 +1,20 @@
 //! Records that live on under another id: converted leads and merged records. Their links move with them.
 //!
 //! Invariant: a link moves only to a record that belongs to no other pair. Where two pairs fall together the one stands
-//! whose record the survivor resembles most; the other is closed, its counterpart is told and left as it is, and nothing
-//! is made for it.
+//! whose counterpart has the survivor's match key, or else whose record the survivor resembles most; the other is
+//! closed, its counterpart is told and left as it is, and nothing is made for it.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::draft::{Draft, Work};
 use super::error::EngineResult;
-use super::matching::ARM;
+use super::matching::{ARM, LOOKS};
+use super::ops::Op;
 use super::session::{Session, object_on};
 use crate::interp::same;
 use crate::plan::ir::{ObjectId, Side, SyncId};
-use crate::record::{Life, RecordId};
+use crate::record::{Life, Record, RecordId};
 use crate::state::{Link, LinkState};
 
 /// Counterparts with one key that are looked at.
@@ -36,6 +37,7 @@ impl Session<'_> {
         pairs: &mut BTreeMap<i64, Work>,
         draft: &mut Draft,
     ) -> EngineResult<bool> {
+        self.give_way(id, pairs, draft).await?;
         let moves = self.moves(id, pairs)?;
         if moves.is_empty() {
             return Ok(false);
@@ -44,10 +46,11 @@ impl Session<'_> {
         let mut moves = Vec::new();
         for (number, steps) in self.moves(id, pairs)? {
             if let (Some(work), Some(step)) = (pairs.get(&number), steps.first()) {
-                moves.push((Reverse(self.resemblance(id, work, step)?), number, steps));
+                let like = (self.fits_counterpart(id, work, step)?, self.resemblance(id, work, step)?);
+                moves.push((Reverse(like), number, steps));
             }
         }
-        moves.sort_unstable_by_key(|(resemblance, number, _)| (*resemblance, *number));
+        moves.sort_unstable_by_key(|(like, number, _)| (*like, *number));
         for (_, number, steps) in moves {
             let Some(work) = pairs.get_mut(&number) else { continue };
             // Where both records went somewhere, and one of them to another pair, the pair ends before the other one moves.
@@ -97,17 +100,23 @@ impl Session<'_> {
             self.read(here, [to.clone()]).await?;
             self.keep_keys(id, (*side == Side::Right).then_some(*arm), *side, here, to)?;
             self.bring_swallowed(id, *side, here, to, pairs)?;
-            let swallowed = self.world.get(here, to).map(|record| record.merged.clone()).unwrap_or_default();
-            // One that was read before the merge, in this portion or an earlier one, is not there any more.
-            for old in &swallowed {
-                let known = self.world.get(here, old).map(|record| &record.life);
-                if !matches!(known, Some(Life::MergedInto(_))) {
-                    self.world.forget(here, old)?;
-                }
-            }
-            self.read(here, swallowed).await?;
+            self.read_swallowed(here, to).await?;
         }
         Ok(())
+    }
+
+    /// Reads what was merged into a record. One that was read before the merge, in this portion or an earlier one, is
+    /// not there any more.
+    async fn read_swallowed(&mut self, object: ObjectId, survivor: &RecordId) -> EngineResult<()> {
+        let swallowed =
+            self.world.get(object, survivor).map(|record| record.merged.clone()).unwrap_or_default();
+        for old in &swallowed {
+            let known = self.world.get(object, old).map(|record| &record.life);
+            if !matches!(known, Some(Life::MergedInto(_))) {
+                self.world.forget(object, old)?;
+            }
+        }
+        self.read(object, swallowed).await
     }
 
     /// Pairs of the records that were merged into this one; whether there are any.
@@ -119,38 +128,147 @@ impl Session<'_> {
         survivor: &RecordId,
         pairs: &mut BTreeMap<i64, Work>,
     ) -> EngineResult<bool> {
+        let Some(survivor) = self.world.get(object, survivor) else { return Ok(false) };
+        let swallowed = self.swallowed(id, side, object, survivor)?;
+        let any = !swallowed.is_empty();
+        for (link, arm) in swallowed {
+            pairs.entry(link.id).or_insert(Work::new(link, arm));
+        }
+        Ok(any)
+    }
+
+    /// Whether a record that was merged into this one has another counterpart than `partner`: the survivor is nobody
+    /// else's then, unless `partner` has its match key and the older counterparts don't.
+    pub(super) fn is_anothers(
+        &self,
+        id: SyncId,
+        arm: usize,
+        side: Side,
+        survivor: &Record,
+        partner: &RecordId,
+    ) -> EngineResult<bool> {
         let sync = self.sync(id)?;
-        let mut any = false;
-        let swallowed = self.world.get(object, survivor).map(|record| record.merged.as_slice());
-        for old in swallowed.unwrap_or_default() {
+        let Some(object) = sync.arms.get(arm).map(|arm| object_on(sync, arm, side)) else { return Ok(false) };
+        let older = self.swallowed(id, side, object, survivor)?;
+        let mut older =
+            older.iter().map(|(link, _)| if side == Side::Left { &link.right } else { &link.left });
+        if !older.clone().any(|other| other != partner.as_str()) {
+            return Ok(false);
+        }
+        let keys = self.with_its_keys(id, arm, side, survivor)?;
+        let fits = |other: &str| keys.iter().any(|key| key == other);
+        Ok(!fits(partner.as_str()) || older.any(|other| fits(other)))
+    }
+
+    /// A new pair that nothing was agreed on yet, with a record into which one of another pair was merged, is none: the
+    /// older pair comes first, and the next run says whose counterpart the other record is. It stands where only the new
+    /// counterpart has the survivor's match key.
+    async fn give_way(
+        &mut self,
+        id: SyncId,
+        pairs: &mut BTreeMap<i64, Work>,
+        draft: &mut Draft,
+    ) -> EngineResult<()> {
+        let mut contested = Vec::new();
+        for work in pairs.values().filter(|work| work.link.bases.rows.is_empty()) {
+            let sync = self.sync(id)?;
+            let Some(arm) = sync.arms.get(work.arm) else { continue };
+            let (left, right) =
+                (RecordId::new(work.link.left.as_str()), RecordId::new(work.link.right.as_str()));
+            for (side, record, partner) in [(Side::Left, &left, &right), (Side::Right, &right, &left)] {
+                let (object, there) = (object_on(sync, arm, side), object_on(sync, arm, side.other()));
+                let Some(found) = self.world.get(object, record) else { continue };
+                if self.swallowed(id, side, object, found)?.is_empty() {
+                    continue;
+                }
+                let over = self.is_anothers(id, work.arm, side, found, partner)?;
+                let partner = over.then(|| (there, partner.clone()));
+                contested.push((work.link.id, (side, object, record.clone()), partner));
+            }
+        }
+        for (number, (side, object, record), partner) in contested {
+            if partner.is_some() {
+                self.store().drop_link(number)?;
+                pairs.remove(&number);
+                draft.unfinished.extend(partner);
+            }
+            self.bring_swallowed(id, side, object, &record, pairs)?;
+            self.read_swallowed(object, &record).await?;
+        }
+        Ok(())
+    }
+
+    /// A record that was just made has been merged into one of another pair: its source has no counterpart, and gets none.
+    pub(super) fn close_made(&self, op: &Op, source: &RecordId, survivor: &Record) -> EngineResult<bool> {
+        if !self.is_anothers(op.sync, op.arm, op.side, survivor, source)? {
+            return Ok(false);
+        }
+        for made in &survivor.merged {
+            if self.link_on(op.sync, op.arm, op.side, made.as_str())?.is_none() {
+                let (left, right) = if op.side == Side::Right { (source, made) } else { (made, source) };
+                let why = format!("merged into {}", survivor.id);
+                let link = self.new_link(op.sync, op.arm, left.as_str(), right.as_str(), &why)?;
+                self.store().put_link(&Link { state: LinkState::MergedAway, ..link })?;
+                break;
+            }
+        }
+        Ok(true)
+    }
+
+    /// The live links of what was merged into a record, each with its arm.
+    fn swallowed(
+        &self,
+        id: SyncId,
+        side: Side,
+        object: ObjectId,
+        survivor: &Record,
+    ) -> EngineResult<Vec<(Link, usize)>> {
+        let sync = self.sync(id)?;
+        let mut swallowed = Vec::new();
+        for old in &survivor.merged {
             for (number, arm) in sync.arms.iter().enumerate() {
                 if object_on(sync, arm, side) != object {
                     continue;
                 }
                 let link = self.link_on(id, number, side, old.as_str())?;
-                if let Some(link) = link.filter(|link| link.state == LinkState::Live)
-                    && link.arm == self.object_name(arm.right)
-                {
-                    any = true;
-                    pairs.entry(link.id).or_insert(Work::new(link, number));
-                }
+                let live = link
+                    .filter(|link| link.state == LinkState::Live && link.arm == self.object_name(arm.right));
+                swallowed.extend(live.map(|link| (link, number)));
             }
         }
-        Ok(any)
+        Ok(swallowed)
     }
 
-    /// Records on the other side that have a match key of the record that a link moves to.
-    fn with_its_keys(&self, id: SyncId, step: &Move) -> EngineResult<Vec<String>> {
+    /// Whether the record that a link moves to has a match key of the counterpart.
+    fn fits_counterpart(&self, id: SyncId, work: &Work, step: &Move) -> EngineResult<bool> {
+        let own = if step.side == Side::Left { &work.link.right } else { &work.link.left };
+        Ok(self.keys_where_it_goes(id, step)?.contains(own))
+    }
+
+    fn keys_where_it_goes(&self, id: SyncId, step: &Move) -> EngineResult<Vec<String>> {
         let sync = self.sync(id)?;
-        let Some(arm) = sync.arms.get(step.arm) else { return Ok(Vec::new()) };
-        let Some(record) = self.world.get(object_on(sync, arm, step.side), &step.to) else {
-            return Ok(Vec::new());
-        };
-        let place = self.place(id, step.arm, step.side.other())?;
+        let object = sync.arms.get(step.arm).map(|arm| object_on(sync, arm, step.side));
+        match object.and_then(|object| self.world.get(object, &step.to)) {
+            Some(survivor) => self.with_its_keys(id, step.arm, step.side, survivor),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Records on the other side that have a match key of this one. External ids don't count here: a survivor takes one
+    /// over from what was merged into it.
+    fn with_its_keys(
+        &self,
+        id: SyncId,
+        arm: usize,
+        side: Side,
+        survivor: &Record,
+    ) -> EngineResult<Vec<String>> {
+        let sync = self.sync(id)?;
+        let place = self.place(id, arm, side.other())?;
         let mut all = Vec::new();
-        for rule in self.rules(id, step.arm)? {
-            if let Some(key) = self.key(id, step.arm, rule, step.side, record)? {
-                all.extend(self.store().with_key(&sync.name, step.arm * ARM + rule, place, &key, FEW)?);
+        for rule in self.rules(id, arm)?.into_iter().filter(|rule| *rule < LOOKS) {
+            if let Some(key) = self.key(id, arm, rule, side, survivor)? {
+                all.extend(self.store().with_key(&sync.name, arm * ARM + rule, place, &key, FEW)?);
             }
         }
         Ok(all)
@@ -168,7 +286,7 @@ impl Session<'_> {
         if step.why != "merged" {
             return Ok(None);
         }
-        let keys = self.with_its_keys(id, step)?;
+        let keys = self.keys_where_it_goes(id, step)?;
         if keys.contains(own) {
             return Ok(None);
         }

@@ -13,7 +13,7 @@ use super::report::{Failure, RunReport};
 use super::session::Session;
 use crate::connect::remote::{CallError, ErrorClass, Outcome, Refusal};
 use crate::plan::ir::ObjectId;
-use crate::record::RecordId;
+use crate::record::{Life, RecordId};
 use crate::schema::SystemKind;
 use crate::state::Hold;
 
@@ -64,6 +64,24 @@ impl Session<'_> {
         draft: &mut Draft,
         report: &mut RunReport,
     ) -> EngineResult<()> {
+        if code == UNKNOWN {
+            // Whatever comes later in this run leaves the pair alone: its request may still land.
+            self.unsettled.extend(self.origin(&item.op)?);
+            self.unsettled.extend(item.record.clone().map(|record| (item.op.object, record)));
+        }
+        draft.unfinished.extend(item.record.clone().map(|record| (item.op.object, record)));
+        self.told(item, code, message, draft, report)
+    }
+
+    /// Says what failed. Its source stays due.
+    fn told(
+        &self,
+        item: &Sending,
+        code: &str,
+        message: &str,
+        draft: &mut Draft,
+        report: &mut RunReport,
+    ) -> EngineResult<()> {
         report.counts.failed += 1;
         let origin = self.origin(&item.op)?;
         report.failures.push(Failure {
@@ -75,15 +93,7 @@ impl Session<'_> {
             code: code.to_owned(),
             message: message.to_owned(),
         });
-        if code == UNKNOWN {
-            // Whatever comes later in this run leaves the pair alone: its request may still land.
-            self.unsettled.extend(origin.clone());
-            self.unsettled.extend(item.record.clone().map(|record| (item.op.object, record)));
-        }
         draft.unfinished.extend(origin);
-        if let Some(record) = &item.record {
-            draft.unfinished.insert((item.op.object, record.clone()));
-        }
         Ok(())
     }
 
@@ -104,6 +114,7 @@ impl Session<'_> {
             })
             .collect();
         let unseen = self.read_back(object, &answered, written).await?;
+        let unmet = self.read_met(object, &answered).await?;
         self.store().open_batch()?;
         for (item, outcome) in answered {
             let item = &item;
@@ -150,14 +161,13 @@ impl Session<'_> {
                 }
                 Outcome::Refused(refusal) => {
                     self.store().set_outcome(&item.id, "refused", "", &refusal.message, self.now())?;
-                    self.refused(item, &refusal)?;
-                    self.failed(item, &refusal.code, &refusal.message, draft, report)?;
+                    self.refused(item, &refusal, draft, report)?;
                 }
                 Outcome::Unknown { message } => self.failed(item, UNKNOWN, &message, draft, report)?,
             }
         }
         self.store().close_batch()?;
-        unseen.map_or(Ok(()), stops_the_run)
+        unseen.or(unmet).map_or(Ok(()), stops_the_run)
     }
 
     /// Whether a record shows that this very operation has changed it last.
@@ -201,6 +211,39 @@ impl Session<'_> {
         }
     }
 
+    /// Reads the records that creates have met; gives why they could not be read.
+    async fn read_met(
+        &mut self,
+        object: ObjectId,
+        answered: &[(Sending, Outcome)],
+    ) -> EngineResult<Option<CallError>> {
+        let met: Vec<RecordId> = answered
+            .iter()
+            .filter_map(|(_, outcome)| match outcome {
+                Outcome::Exists { candidates, .. } => match candidates.as_slice() {
+                    [one] => Some(one.clone()),
+                    _ => None,
+                },
+                _ => None,
+            })
+            .collect();
+        match self.read(object, met).await {
+            Ok(()) => Ok(None),
+            Err(EngineError::Remote(error)) => Ok(Some(error)),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Whether a record that a create has met is there, and can be the counterpart of its source.
+    fn is_free(&self, op: &Op, source: &RecordId, met: &RecordId) -> EngineResult<bool> {
+        let Some(record) = self.world.get(op.object, met).filter(|record| record.life == Life::Live) else {
+            return Ok(false);
+        };
+        Ok(self.link_on(op.sync, op.arm, op.side, met.as_str())?.is_none()
+            && self.link_on(op.sync, op.arm, op.side.other(), source.as_str())?.is_none()
+            && !self.is_anothers(op.sync, op.arm, op.side, record, source)?)
+    }
+
     /// A create that met a record of the same key: it is a match, when there is exactly one and nobody has it.
     fn exists(
         &mut self,
@@ -214,8 +257,7 @@ impl Session<'_> {
         self.store().set_outcome(&item.id, "exists", "", message, self.now())?;
         let Ref::Known(source) = &item.op.source else { return Ok(()) };
         if let [one] = candidates
-            && self.link_on(item.op.sync, item.op.arm, item.op.side, one.as_str())?.is_none()
-            && self.link_on(item.op.sync, item.op.arm, item.op.side.other(), source.as_str())?.is_none()
+            && self.is_free(&item.op, source, one)?
         {
             let (left, right) = match item.op.side {
                 crate::plan::ir::Side::Right => (source, one),
@@ -227,12 +269,19 @@ impl Session<'_> {
         }
         let (code, message) = ("exists".to_owned(), message.to_owned());
         let refusal = Refusal { code, message, fields: Vec::new(), retryable: false };
-        self.refused(item, &refusal)?;
-        self.failed(item, &refusal.code, &refusal.message, draft, report)
+        self.refused(item, &refusal, draft, report)
     }
 
-    /// Remembers the refusal, and leaves the record alone for a while.
-    fn refused(&self, item: &Sending, refusal: &Refusal) -> EngineResult<()> {
+    /// Remembers the refusal, and leaves the pair alone for a while: until its source is due again, the other record
+    /// alone is no reason to try once more.
+    fn refused(
+        &self,
+        item: &Sending,
+        refusal: &Refusal,
+        draft: &mut Draft,
+        report: &mut RunReport,
+    ) -> EngineResult<()> {
+        self.told(item, &refusal.code, &refusal.message, draft, report)?;
         let Some((object, id)) = self.origin(&item.op)? else { return Ok(()) };
         let (system, name) = (self.system_name(object), self.object_name(object));
         let now = self.now();
