@@ -12,8 +12,9 @@ use crate::schema::{Field, FieldType};
 use crate::source::Span;
 use crate::syntax::ast::Direction;
 
-/// What the named converters take and give. In a chain the first one meets the tail, the last one the head.
-pub fn converters_fit<'a>(ctx: &mut Ctx<'a, '_>, row: &Row<'a>, objects: (Object<'a>, Object<'a>)) {
+/// What the named converters take and give; false when something was said. In a chain the first one meets the tail, the
+/// last one the head.
+pub fn converters_fit<'a>(ctx: &mut Ctx<'a, '_>, row: &Row<'a>, objects: (Object<'a>, Object<'a>)) -> bool {
     let stages = row.uses.iter().all(|item| matches!(item, Use::Stages(..)));
     let tail = if row.arrow.direction == Direction::Left { Side::Right } else { Side::Left };
     let last = row.uses.len().saturating_sub(1);
@@ -26,9 +27,10 @@ pub fn converters_fit<'a>(ctx: &mut Ctx<'a, '_>, row: &Row<'a>, objects: (Object
             _ => &[],
         };
         if !converter_fits(ctx, row, objects, item, sides) {
-            return;
+            return false;
         }
     }
+    true
 }
 
 /// One converter against the ends of the row that it meets; false when something was said.

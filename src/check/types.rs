@@ -6,7 +6,7 @@ use super::Ctx;
 use super::converters::converters_fit;
 use super::fit::{Fit, fits, is_number, is_text};
 use super::rows::path;
-use crate::builtin::Func;
+use crate::builtin::{Converter, Func};
 use crate::diag::Diagnostic;
 use crate::diag::errors::{types, values};
 use crate::resolve::hir::{Arm, End, Expr, FieldRef, Kind, MapEnd, Row, Side, Sync, Ty, Use};
@@ -28,7 +28,9 @@ pub fn types_fit<'a>(ctx: &mut Ctx<'a, '_>, sync: &Sync<'a>, arm: &Arm<'a>, row:
     }
     default_fits(ctx, row);
     if !row.uses.is_empty() {
-        converters_fit(ctx, row, (sync.left, arm.right));
+        if converters_fit(ctx, row, (sync.left, arm.right)) && row.uses.iter().all(keeps_length) {
+            lengths_fit(ctx, row);
+        }
         return;
     }
     let mut said = false;
@@ -50,6 +52,23 @@ pub fn types_fit<'a>(ctx: &mut Ctx<'a, '_>, sync: &Sync<'a>, arm: &Arm<'a>, row:
                 Some(name) => finding.instead(format!("a map for these fields exists: `using {name}`")),
                 None => finding,
             });
+        }
+    }
+}
+
+/// Whether a converter gives back at most as many characters as it gets, and may give as many.
+fn keeps_length(item: &Use) -> bool {
+    matches!(item, Use::Builtin(Converter::Trimmed | Converter::Lowercase | Converter::Email, _))
+}
+
+/// Texts whose length no converter of the row changes for certain.
+fn lengths_fit(ctx: &mut Ctx<'_, '_>, row: &Row<'_>) {
+    for side in SIDES {
+        let Some(target) = row.target(side) else { continue };
+        if let End::Field(from) = row.end(side.other())
+            && let Some((finding, false)) = field_fit(row, *from, target)
+        {
+            ctx.say(finding);
         }
     }
 }

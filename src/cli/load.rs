@@ -15,7 +15,7 @@ use crate::diag::{Diagnostic, Severity, in_order};
 use crate::plan::ir::SyncPlan;
 use crate::plan::{Origin, lower};
 use crate::resolve::Schemas;
-use crate::schema::model::Owner;
+use crate::schema::model::{Owner, System};
 use crate::schema::snapshot::{self, Lock, SnapshotError};
 use crate::schema::{SystemKind, salesnav};
 use crate::source::SourceMap;
@@ -65,38 +65,62 @@ fn unusable(error: &SnapshotError) -> CliError {
     CliError::Schema { message: error.to_string(), help: Some(help) }
 }
 
-/// The snapshots of the project's connections, held against the lock.
+/// The snapshots of the project's connections, held against the lock. Each is read by a thread of its own: reading takes
+/// most of the time of a check.
 pub fn schemas(project: &Project) -> Result<(Schemas, BTreeMap<String, String>), CliError> {
     let lock = lock(project)?;
     let mut schemas = Schemas { systems: BTreeMap::new(), without: Vec::new() };
     let mut hashes = BTreeMap::new();
-    for (name, connection) in project.connections() {
-        if connection.kind == SystemKind::Salesnav {
+    let found: Vec<_> = std::thread::scope(|scope| {
+        let readers: Vec<_> = project
+            .connections()
+            .into_iter()
+            .map(|(name, connection)| {
+                let locked = lock.hash_of(&project.env, &name);
+                let reader = (connection.kind != SystemKind::Salesnav).then(|| {
+                    let name = name.clone();
+                    scope.spawn(move || snapshot_of(project, &name, locked))
+                });
+                (name, connection, reader)
+            })
+            .collect();
+        readers.into_iter().map(|(name, connection, reader)| (name, connection, reader.map(joined))).collect()
+    });
+    for (name, connection, read) in found {
+        let Some(read) = read else {
             let mut system = salesnav::system();
             if connection.parity == Some(true) {
                 salesnav::PARITY.clone_into(&mut system.account.edition);
             }
             schemas.systems.insert(name, system);
             continue;
-        }
-        let path = project.schema_dir().join(format!("{name}.json"));
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
-                if lock.hash_of(&project.env, &name).is_some() {
-                    return Err(missing(project, &path, &name));
-                }
-                schemas.without.push(name);
-                continue;
-            }
-            Err(cause) => return Err(CliError::read(&path, cause)),
         };
-        let locked = lock.hash_of(&project.env, &name);
-        let system = snapshot::read(&name, &text, locked).map_err(|error| unusable(&error))?;
-        hashes.insert(name.clone(), locked.unwrap_or_default().to_owned());
-        schemas.systems.insert(name, system);
+        match read? {
+            Some(system) => {
+                let locked = lock.hash_of(&project.env, &name);
+                hashes.insert(name.clone(), locked.unwrap_or_default().to_owned());
+                schemas.systems.insert(name, system);
+            }
+            None => schemas.without.push(name),
+        }
     }
     Ok((schemas, hashes))
+}
+
+/// What a thread came to; its panic goes on in this one.
+fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// The snapshot of a connection; `None` = it was never fetched.
+fn snapshot_of(project: &Project, name: &str, locked: Option<&str>) -> Result<Option<System>, CliError> {
+    let path = project.schema_dir().join(format!("{name}.json"));
+    match std::fs::read_to_string(&path) {
+        Ok(text) => snapshot::read(name, &text, locked).map(Some).map_err(|error| unusable(&error)),
+        Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => Err(CliError::read(&path, cause)),
+        Err(_) if locked.is_some() => Err(missing(project, &path, name)),
+        Err(_) => Ok(None),
+    }
 }
 
 fn missing(project: &Project, path: &Path, name: &str) -> CliError {
@@ -116,9 +140,13 @@ pub fn program(project: &Project) -> Result<Loaded, CliError> {
 
 /// The same for texts that may differ from the files.
 pub fn program_of(project: &Project, texts: Texts) -> Result<Loaded, CliError> {
-    let (schemas, hashes) = schemas(project)?;
     let sources = texts.sources;
-    let (program, mut found) = parse(&sources);
+    let (schemas, (program, mut found)) = std::thread::scope(|scope| {
+        let schemas = scope.spawn(|| schemas(project));
+        let parsed = parse(&sources);
+        (joined(schemas), parsed)
+    });
+    let (schemas, hashes) = schemas?;
     found.extend(texts.not_utf8.iter().map(|(file, bad)| not_utf8(&sources, *file, *bad)));
     let (diagnostics, plan, tests) = {
         let checked = check_program(&schemas, &program);
