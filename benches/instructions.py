@@ -28,7 +28,7 @@ def workloads(work):
     left, right, base = (str(work / f"{name}.jsonl") for name in ("left", "right", "base"))
     return {
         "check of the example": [*example, "check"],
-        f"map of {PAIRS} companies": [*example, "map", "companies", "--from", "hubspot", "--in", left],
+        f"map of {PAIRS} companies": [*example, "map", "companies", "--from", "hubspot", "--in", left, "--threads", "1"],
         f"reconcile of {PAIRS} pairs": [*example, "reconcile", "companies", "--left", left, "--right", right,
                                         "--base", base, "--out", str(work / "out"), "--threads", "1"],
     }

@@ -1,5 +1,6 @@
 //! A computed value to the form that the target field keeps, or why it does not fit.
 
+use compact_str::CompactString;
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::program::RowValue;
@@ -36,7 +37,7 @@ impl<'p> Fit<'p> {
                 Rule::Characters { max: *max as usize, cut: transfer.cut }
             }
             FieldType::Option if !field.options.is_empty() => {
-                Rule::OneOf(Table::of(field.options.iter().map(String::as_str)))
+                Rule::OneOf(Table::of(field.options.iter().map(CompactString::as_str)))
             }
             FieldType::Int { digits } => number(digits.or(Some(9)), Some(0)),
             FieldType::Decimal(d) | FieldType::Money(d) | FieldType::Percent { digits: d, .. } => {

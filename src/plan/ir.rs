@@ -8,6 +8,7 @@ mod expr;
 
 use std::collections::BTreeMap;
 
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 pub use expr::Expr;
@@ -110,7 +111,7 @@ pub struct Field {
     pub filterable: bool,
     /// Accepted values of restricted options; empty = any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub options: Vec<String>,
+    pub options: Vec<CompactString>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -169,14 +169,14 @@ fn field_changes(old: &Field, new: &Field) -> Vec<What> {
     };
     for choice in &old.options {
         match find(&new.options, &choice.value) {
-            None => found.push(What::ValueRemoved(choice.value.clone())),
-            Some(false) if choice.active => found.push(What::ValueInactive(choice.value.clone())),
+            None => found.push(What::ValueRemoved(choice.value.to_string())),
+            Some(false) if choice.active => found.push(What::ValueInactive(choice.value.to_string())),
             Some(_) => {}
         }
     }
     for choice in new.options.iter().filter(|choice| choice.active) {
         if find(&old.options, &choice.value).is_none() {
-            found.push(What::ValueAdded(choice.value.clone()));
+            found.push(What::ValueAdded(choice.value.to_string()));
         }
     }
     found

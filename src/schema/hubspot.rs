@@ -158,11 +158,11 @@ fn referenced(name: &str, json: &Json) -> Option<&'static str> {
 fn choices(json: &Json) -> Vec<Choice> {
     let one = |row: &Json| -> Option<Choice> {
         if let [value, label] = row.as_array().map(Vec::as_slice).unwrap_or(&[]) {
-            let (value, label) = (value.as_str()?.to_owned(), label.as_str()?.to_owned());
+            let (value, label) = (value.as_str()?.into(), label.as_str()?.into());
             return Some(Choice { value, label, active: true });
         }
-        let value = text(row, "value")?.to_owned();
-        let label = text(row, "label").unwrap_or("").to_owned();
+        let value = text(row, "value")?.into();
+        let label = text(row, "label").unwrap_or("").into();
         Some(Choice { value, label, active: !flag(row, "hidden").unwrap_or(false) })
     };
     list(json, "options").iter().filter_map(one).collect()
@@ -204,8 +204,7 @@ fn stage(json: &Json) -> Option<Stage> {
 
 /// The options of the stage and pipeline fields are those of the pipelines.
 pub fn fill_stage_options(object: &mut Object) {
-    let choice =
-        |id: &str, label: &str, active| Choice { value: id.to_owned(), label: label.to_owned(), active };
+    let choice = |id: &str, label: &str, active| Choice { value: id.into(), label: label.into(), active };
     let stages: Vec<Choice> = object
         .pipelines
         .iter()

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 pub use super::types::FieldType;
@@ -135,10 +136,10 @@ pub struct Field {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Choice {
-    /// The API value.
-    pub value: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub label: String,
+    /// The API value. Schemas have these by the hundred thousand, most of them short: those live without an allocation.
+    pub value: CompactString,
+    #[serde(default, skip_serializing_if = "CompactString::is_empty")]
+    pub label: CompactString,
     #[serde(default = "yes", skip_serializing_if = "is_true")]
     pub active: bool,
 }

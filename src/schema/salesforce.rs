@@ -126,8 +126,8 @@ fn field_type(name: &str, wire: &str, json: &Json) -> FieldType {
 
 fn choices(json: &Json) -> Vec<Choice> {
     let one = |row: &Json| {
-        let value = text(row, "value")?.to_owned();
-        let label = text(row, "label").unwrap_or("").to_owned();
+        let value = text(row, "value")?.into();
+        let label = text(row, "label").unwrap_or("").into();
         Some(Choice { value, label, active: flag(row, "active").unwrap_or(true) })
     };
     list(json, "picklistValues").iter().filter_map(one).collect()

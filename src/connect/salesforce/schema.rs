@@ -103,7 +103,10 @@ impl Salesforce {
         for record_type in &mut described.record_types {
             record_type.picklists.retain(|name, values| {
                 let Some(field) = described.fields.get(name) else { return false };
-                field.options.iter().any(|option| option.active && !values.contains(&option.value))
+                field
+                    .options
+                    .iter()
+                    .any(|option| option.active && !values.iter().any(|value| *value == option.value))
             });
         }
         Ok(())

@@ -292,7 +292,7 @@ impl<'p, 'a> Lower<'p, 'a> {
             to_object: self.tables.object(item.to.object),
             to: self.tables.field(item.to),
             forward: item.forward,
-            order: item.to.field.options.iter().map(|option| option.value.clone()).collect(),
+            order: item.to.field.options.iter().map(|option| option.value.to_string()).collect(),
         }
     }
 

@@ -255,13 +255,13 @@ impl<'a> Lower<'_, 'a> {
             let written =
                 if target.is_empty() && !option.label.is_empty() { &option.label } else { &option.value };
             for name in [&option.label, &option.value] {
-                table.entry(name.to_lowercase()).or_insert_with(|| written.clone());
+                table.entry(name.to_lowercase().to_string()).or_insert_with(|| written.to_string());
             }
         }
         // A source option that the target knows by its label only: its code leads there too.
         for option in source.iter().filter(|_| !target.is_empty()) {
-            if let Some(written) = table.get(&option.label.to_lowercase()).cloned() {
-                table.entry(option.value.to_lowercase()).or_insert(written);
+            if let Some(written) = table.get(option.label.to_lowercase().as_str()).cloned() {
+                table.entry(option.value.to_lowercase().to_string()).or_insert(written);
             }
         }
         let name = match row.end(to) {
