@@ -13,6 +13,7 @@ mod deletes;
 mod links;
 mod look;
 mod rules;
+mod setup;
 mod state;
 mod undo;
 mod world;

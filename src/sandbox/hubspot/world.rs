@@ -142,9 +142,11 @@ impl Fill {
 
     /// Lists that marketing people keep by hand.
     fn lists(&mut self) {
-        for (object, name, ids, every) in
-            [("contact", "Newsletter", &self.contacts, 3), ("company", "Key accounts", &self.companies, 5)]
-        {
+        for (object, name, ids, every) in [
+            ("contact", "Newsletter", &self.contacts, 3),
+            ("company", "Key accounts", &self.companies, 5),
+            ("contact", "Salesforce inclusion list", &self.contacts, 2),
+        ] {
             let kind = self.portal.named(object).unwrap_or(Kind(u16::MAX));
             let members = ids.values().copied().step_by(every).collect();
             super::lists::seed(&mut self.portal, name, kind, members, self.now.plus(-YOUNGEST));
