@@ -194,9 +194,8 @@ fn stages_fit<'a>(
                     return;
                 }
             }
-            End::Expr(expr) => {
+            End::Expr(_) => {
                 ctx.say(types::converter_misfit(span, &name, &wants, "this value", "no stage field"));
-                let _ = expr;
                 return;
             }
         }
