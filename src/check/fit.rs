@@ -79,8 +79,9 @@ pub fn fits<'f>(from: &FieldType, from_field: Option<&'f Field>, to: &Field) -> 
         (FieldType::Owner, FieldType::Owner) => {
             Fit::No(Some("owners are matched by e-mail: `using owners`".to_owned()))
         }
-        (FieldType::Owner, FieldType::Ref { .. }) | (FieldType::Ref { .. }, FieldType::Owner) => {
-            Fit::No(Some("owners are matched by e-mail: `using owners`".to_owned()))
+        (FieldType::Owner, FieldType::Ref { to }) | (FieldType::Ref { to }, FieldType::Owner) => {
+            let user = to.iter().any(|object| object == "User");
+            Fit::No(user.then(|| "owners are matched by e-mail: `using owners`".to_owned()))
         }
         (_, FieldType::Ref { .. }) => {
             Fit::No(Some("ids differ in each system: `using id_of(SYNC)`, or an `associate` line".to_owned()))
