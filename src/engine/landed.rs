@@ -208,13 +208,15 @@ impl Session<'_> {
             let there = if op.side == Side::Right { &link.right } else { &link.left };
             return Ok((there == id.as_str()).then_some(link));
         }
-        if self.link_on(op.sync, op.arm, op.side, id.as_str())?.is_some() {
-            return Ok(None);
-        }
+        let taken = self.link_on(op.sync, op.arm, op.side, id.as_str())?.is_some();
         // What was made may have been merged meanwhile into a record of another pair.
         if let Some(back) = back
-            && self.close_made(op, source, back)?
+            && (taken || self.is_anothers(op.sync, op.arm, op.side, back, source)?)
         {
+            self.close_made(op, source, back)?;
+            return Ok(None);
+        }
+        if taken {
             return Ok(None);
         }
         let (left, right) = if op.side == Side::Right { (source, id) } else { (id, source) };

@@ -137,8 +137,8 @@ impl Session<'_> {
         Ok(any)
     }
 
-    /// Whether a record that was merged into this one has another counterpart than `partner`: the survivor is nobody
-    /// else's then, unless `partner` has its match key and the older counterparts don't.
+    /// Whether a survivor is the counterpart of another record than `partner`: one that was merged into it has a pair of
+    /// its own, or another record has its match key. `partner` stands where it alone has the key.
     pub(super) fn is_anothers(
         &self,
         id: SyncId,
@@ -149,14 +149,17 @@ impl Session<'_> {
     ) -> EngineResult<bool> {
         let sync = self.sync(id)?;
         let Some(object) = sync.arms.get(arm).map(|arm| object_on(sync, arm, side)) else { return Ok(false) };
+        if survivor.merged.is_empty() {
+            return Ok(false);
+        }
         let older = self.swallowed(id, side, object, survivor)?;
         let mut older =
             older.iter().map(|(link, _)| if side == Side::Left { &link.right } else { &link.left });
-        if !older.clone().any(|other| other != partner.as_str()) {
-            return Ok(false);
-        }
         let keys = self.with_its_keys(id, arm, side, survivor)?;
         let fits = |other: &str| keys.iter().any(|key| key == other);
+        if !older.clone().any(|other| other != partner.as_str()) {
+            return Ok(!keys.is_empty() && !fits(partner.as_str()));
+        }
         Ok(!fits(partner.as_str()) || older.any(|other| fits(other)))
     }
 
@@ -199,10 +202,7 @@ impl Session<'_> {
     }
 
     /// A record that was just made has been merged into one of another pair: its source has no counterpart, and gets none.
-    pub(super) fn close_made(&self, op: &Op, source: &RecordId, survivor: &Record) -> EngineResult<bool> {
-        if !self.is_anothers(op.sync, op.arm, op.side, survivor, source)? {
-            return Ok(false);
-        }
+    pub(super) fn close_made(&self, op: &Op, source: &RecordId, survivor: &Record) -> EngineResult<()> {
         for made in &survivor.merged {
             if self.link_on(op.sync, op.arm, op.side, made.as_str())?.is_none() {
                 let (left, right) = if op.side == Side::Right { (source, made) } else { (made, source) };
@@ -212,7 +212,7 @@ impl Session<'_> {
                 break;
             }
         }
-        Ok(true)
+        Ok(())
     }
 
     /// The live links of what was merged into a record, each with its arm.
