@@ -27,3 +27,8 @@ clients:
 
 bench:
     cargo bench --locked
+
+# Instructions of the release build under valgrind, against those on record
+instructions:
+    cargo build --release --locked
+    python3 benches/instructions.py
